@@ -60,9 +60,9 @@ func sparse(path string) error {
 // Whatever is in the place of a file of a run, each command that reads the file ends, with exit code 2.
 func TestOddFilesOfARun(t *testing.T) {
 	reads := map[string][]string{ // what is not here reads something else, or says why a run has no values
-		run.RecordFile:                            {"report", "compare", "export", "statistics", "archive", "baseline", "history"},
+		run.RecordFile: {"report", "compare", "export", "statistics", "archive", "baseline", "history"},
 		filepath.Join("0-x", study.LatenciesFile): {"report", "compare", "export", "archive", "baseline"},
-		"statistics.csv":                          {"statistics"},
+		"statistics.csv": {"statistics"},
 	}
 	for file, commands := range reads {
 		for kind, replace := range kinds {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // optionsFirst moves the options of a command in front of its arguments: the library ends them at the first argument,
@@ -37,6 +39,33 @@ func optionsFirst(commands []*cli.Command, args []string) []string {
 		}
 	}
 	return append(options, rest...)
+}
+
+// checkUsage has commands answer wrong options, and refuse arguments that they would not look at: `stellar clean RUN`
+// would clean up after all runs, and `stellar validate -c A B` would not read B.
+func checkUsage(commands []*cli.Command) {
+	for _, c := range commands {
+		c.OnUsageError = usageError
+		checkUsage(c.Subcommands)
+		if len(c.Subcommands) == 0 && c.ArgsUsage == "" && !c.SkipFlagParsing && c.Before == nil {
+			c.Before = noSurplus
+		}
+	}
+}
+
+// noSurplus refuses arguments of a command that takes none, but for an experiment file that no -c names.
+func noSurplus(cc *cli.Context) error {
+	most := 0
+	if takesValue(cc.Command.Flags, "config") && !slices.ContainsFunc(cc.Lineage(), func(l *cli.Context) bool {
+		return l.IsSet("config")
+	}) {
+		most = 1
+	}
+	if cc.Args().Len() <= most {
+		return nil
+	}
+	return fail.Input("%q is one argument too many", cc.Args().Get(most)).
+		WithHint("`%s --help` says what it takes", cc.Command.HelpName)
 }
 
 // takesValue reports whether the value of an option is the next argument.

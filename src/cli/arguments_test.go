@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 func TestOptionsFirst(t *testing.T) {
@@ -30,6 +34,33 @@ func TestOptionsFirst(t *testing.T) {
 		got := optionsFirst(commands, append([]string{"stellar"}, strings.Fields(given)...))
 		if !slices.Equal(got[1:], strings.Fields(want)) {
 			t.Errorf("%s: %q, want %s", given, got, want)
+		}
+	}
+}
+
+// Arguments that a command would not look at are refused, and what it would do is not done.
+func TestSurplusArguments(t *testing.T) {
+	for given, surplus := range map[string]string{
+		"clean latest":          "latest",
+		"functions x":           "x",
+		"local status x":        "x",
+		"baseline clear x":      "x",
+		"validate -c a.json b":  "b",
+		"-c a.json plan b":      "b",
+		"validate a.json b c":   "b",
+		"experiment":            "",
+		"version":               "",
+		"validate a.json":       "",
+		"compare a b":           "",
+		"export --format csv a": "",
+	} {
+		var stderr strings.Builder
+		code := Run(t.Context(), Process{Args: append([]string{"stellar"}, strings.Fields(given)...),
+			Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: &stderr,
+			Getenv: func(string) string { return t.TempDir() }})
+		refused := strings.Contains(stderr.String(), strconv.Quote(surplus)+" is one argument too many")
+		if refused != (surplus != "") || refused && code != fail.CodeInput {
+			t.Errorf("%s: exit code %d, %s", given, code, stderr.String())
 		}
 	}
 }

@@ -129,12 +129,7 @@ func (c *command) app() *cli.App {
 		CommandNotFound: nil,
 		OnUsageError:    usageError,
 	}
-	for _, sub := range app.Commands {
-		sub.OnUsageError = usageError
-		for _, s := range sub.Subcommands {
-			s.OnUsageError = usageError
-		}
-	}
+	checkUsage(app.Commands)
 	return app
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -53,7 +54,7 @@ const undefinedFlag = "flag provided but not defined: -"
 func usageError(cc *cli.Context, err error, _ bool) error {
 	name, flags := "stellar", cc.App.Flags
 	if cc.Command != nil && cc.Command.Name != "" && cc.Command.Name != "stellar" {
-		name, flags = name+" "+cc.Command.Name, cc.Command.Flags
+		name, flags = cmp.Or(cc.Command.HelpName, name+" "+cc.Command.Name), cc.Command.Flags
 	}
 	text := strings.TrimPrefix(err.Error(), "stellar: ")
 	if given, undefined := strings.CutPrefix(text, undefinedFlag); undefined {

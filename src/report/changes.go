@@ -313,10 +313,10 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 		}
 		fmt.Fprintf(out, "### %s compared with %s\n\n", Markdown(c.B), Markdown(c.A))
 		for _, line := range FoundWords(c) {
-			fmt.Fprintf(out, "- %s\n", Markdown(line))
+			fmt.Fprintf(out, "- %s\n", markdownItem(line))
 		}
 		for _, line := range Remarks(c) {
-			fmt.Fprintf(out, "- %s\n", Markdown(line))
+			fmt.Fprintf(out, "- %s\n", markdownItem(line))
 		}
 		if len(c.Differences) > 0 {
 			fmt.Fprint(out, "\nThe experiments differ:\n\n| sub-experiment | key | A | B |\n|---|---|---|---|\n")
@@ -343,7 +343,7 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 		fmt.Fprint(out, "\nLimits:\n\n")
 	}
 	for _, c := range checks {
-		text := Markdown(CheckWords(c))
+		text := markdownItem(CheckWords(c))
 		if c.State != change.Met {
 			text = "**" + text + "**"
 		}
@@ -363,21 +363,4 @@ func markdownRow(w io.Writer, cells ...string) {
 		cells[i] = Markdown(cell)
 	}
 	fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
-}
-
-// Markdown is text of others as words: nothing in it is a mark, a tag or a mention.
-func Markdown(text string) string {
-	var out strings.Builder
-	for _, r := range printable(text) {
-		switch {
-		case strings.ContainsRune("\\`*_{}[]|#~!$", r):
-			out.WriteByte('\\')
-			out.WriteRune(r)
-		case strings.ContainsRune("<>&@", r):
-			fmt.Fprintf(&out, "&#%d;", r)
-		default:
-			out.WriteRune(r)
-		}
-	}
-	return out.String()
 }

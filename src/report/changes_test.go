@@ -2,6 +2,8 @@ package report
 
 import (
 	"bytes"
+	"html"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -82,6 +84,34 @@ func TestChangesMarkdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	goldentest.Check(t, out.String())
+}
+
+// A renderer makes no mention, reference or link of what comes before it as text: entities and escapes are resolved.
+func TestMarkdownLinksNothing(t *testing.T) {
+	rendered := func(text string) string {
+		text = regexp.MustCompile(`\\([[:punct:]])`).ReplaceAllString(text, "$1")
+		return html.UnescapeString(text)
+	}
+	for _, text := range []string{"@octocat", "ci @org/team", "#12", "fixes owner/repo#12", "GH-12", "!7", "&3",
+		"%\"v 1\"", "https://github.com/a/b/issues/1", "www.example.com", "a@example.com", "mailto:a@example.com",
+		":tada:", ":+1:", "~bug"} {
+		got := rendered(Markdown(text))
+		if strings.ReplaceAll(got, "\u200b", "") != text || !strings.Contains(got, "\u200b") {
+			t.Errorf("%q becomes %q", text, got)
+		}
+	}
+	for text, want := range map[string]string{"a|b`c": "a\\|b\\`c", "two\nlines": "two lines",
+		"95 % (5 of 10)": "95 % (5 of 10)", "<b>": "&#60;b&#62;", "cold p50: 1:2": "cold p50: 1:2", "": ""} {
+		if got := Markdown(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{"1. a": "1\\. a", "- a": "\\- a", "---": "\\---",
+		"12) b": "12\\) b", "a-b": "a-b", "    a": "a"} {
+		if got := markdownItem(text); got != want {
+			t.Errorf("the item %q becomes %q, want %q", text, got, want)
+		}
+	}
 }
 
 // What was free and no longer is has no percentage, but a difference.

@@ -16,9 +16,9 @@ import (
 // MaxText is the size in bytes over which ReadFile reads no file: what is read whole is text of at most megabytes.
 const MaxText = int64(64 * bytesize.MiB)
 
-// Open opens a regular file for reading, and never waits: a folder, FIFO, socket or device is an error of bad input, and
-// so is a file that this user may not read. Of a file that is not there, the error is fs.ErrNotExist. The name of one of
-// the process's own descriptors (/dev/stdin, /dev/fd/63 of a shell's process substitution) opens whatever it is.
+// Open opens a regular file for reading, and never waits: a folder, FIFO, socket or device is an error of bad input,
+// and so is a file that this user may not read. Of a file that is not there, the error is fs.ErrNotExist. The name of
+// one of the process's own descriptors (/dev/stdin, /dev/fd/63 of a shell's process substitution) opens whatever it is.
 func Open(path string) (*os.File, error) {
 	if ownDescriptor.MatchString(path) {
 		return os.Open(path) //nolint:wrapcheck // names the path

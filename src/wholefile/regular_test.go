@@ -68,7 +68,8 @@ func TestReadFile(t *testing.T) {
 	if text, err := ReadFile(path); err != nil || string(text) != "x" {
 		t.Errorf("%q, %v", text, err)
 	}
-	if _, err := ReadFile(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) || fail.Code(err) == fail.CodeInput {
+	_, err := ReadFile(filepath.Join(dir, "none"))
+	if !errors.Is(err, fs.ErrNotExist) || fail.Code(err) == fail.CodeInput {
 		t.Errorf("none: %v", err)
 	}
 	if _, err := ReadFile(large); fail.Code(err) != fail.CodeInput {

@@ -31,9 +31,9 @@ func Replace(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// CreateBeside makes a file in the folder of another one, with the rights that the user's umask gives new files. What is
-// at path and is no regular file, such as /dev/stdout or a FIFO, is an error of bad input: the new file must not take
-// its place.
+// CreateBeside makes a file in the folder of another one, with the rights that the user's umask gives new files. What
+// is at path and is no regular file, such as /dev/stdout or a FIFO, is an error of bad input: the new file must not
+// take its place.
 func CreateBeside(path string) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, fail.Input("%w", &fs.PathError{Op: "write", Path: path, Err: notRegular(info.Mode())})
