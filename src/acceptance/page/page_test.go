@@ -48,6 +48,7 @@ type view struct {
 	OpenMS   int
 	Overflow float64
 	Title    string
+	Scrolled []string // tables wider than the page
 	Charts   []struct {
 		Kind  string
 		Marks int
@@ -133,6 +134,9 @@ func checkHistory(t *testing.T, found look) {
 	}
 	for _, v := range found.HistoryViews {
 		v.check(t, found.Version, "stellar history")
+		if v.Width == 1280 && len(v.Scrolled) > 0 {
+			t.Errorf("tables that scroll sideways at 1280 pixels: %v", v.Scrolled)
+		}
 	}
 	h := found.History
 	if len(h.Charts) != 2 {

@@ -34,6 +34,8 @@ async function view(shown, width, colorScheme) {
 	seen.openMS = Math.round(performance.now() - began);
 	seen.title = await page.title();
 	seen.overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+	seen.scrolled = await page.evaluate(() => [...document.querySelectorAll(".scroll")]
+		.filter(box => box.scrollWidth > box.clientWidth).map(box => box.querySelector("table").dataset.name));
 	seen.charts = await page.evaluate(() => [...document.querySelectorAll(".chart")].map(host => ({
 		kind: host.dataset.kind,
 		marks: host.querySelectorAll("svg g > path[d]:not([d='']), svg g > rect").length,
