@@ -133,6 +133,8 @@ func TestUnpackRefuses(t *testing.T) {
 		"absolute": {rewritten(t, whole, same, "/x"), "absolute path"},
 		"link":     {rewritten(t, whole, same, "link"), `"link" is a link`},
 		"twice":    {rewritten(t, whole, same, "run/rows.csv"), "exists"},
+		"long":     {rewritten(t, whole, same, "run/"+strings.Repeat("n", 300)), "too long"},
+		"below":    {rewritten(t, whole, same, "run/rows.csv/x"), `entry "run/rows.csv/x"`},
 		"cut off":  {whole[:len(whole)-30], "not a ZIP archive"},
 		"bits":     {damaged(t, whole), `entry "run/rows.csv"`},
 		"bomb":     {bomb(whole), "unpacks to more than 1073741824 bytes"},

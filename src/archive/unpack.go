@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/vhive-serverless/STeLLAR/src/bytesize"
 	"github.com/vhive-serverless/STeLLAR/src/fail"
@@ -89,10 +90,13 @@ func unpack(path, dir string, keep func(name string) bool) error {
 	return nil
 }
 
-// isOurs reports whether an error is one of this machine, such as a full disk, rather than of the archive.
+// isOurs reports whether an error is one of this machine, such as a full disk, rather than of the archive: of its names,
+// which cannot be made, or its contents.
 func isOurs(err error) bool {
 	var path *fs.PathError
-	return errors.As(err, &path) && !errors.Is(err, fs.ErrExist) && !errors.Is(err, zip.ErrChecksum)
+	theirs := func(cause error) bool { return errors.Is(err, cause) }
+	return errors.As(err, &path) && !slices.ContainsFunc([]error{fs.ErrExist, zip.ErrChecksum, syscall.ENAMETOOLONG,
+		syscall.ENOTDIR, syscall.EISDIR, syscall.EINVAL, syscall.EILSEQ}, theirs)
 }
 
 // Changed says what of the experiment of an unpacked archive is not as its checksums say; none: it is whole.
