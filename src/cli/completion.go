@@ -16,21 +16,13 @@ func (c *command) completionCommand() *cli.Command {
 		Name: "completion", Usage: "print a shell's completion script", ArgsUsage: "bash|zsh|fish",
 		Description: example(`source <(stellar completion bash)`),
 		Action: func(cc *cli.Context) error {
-			text, shell := "", cc.Args().First()
-			switch shell {
-			case "bash":
-				text = strings.TrimLeft(bashCompletion, "\n")
-			case "zsh":
-				text = strings.TrimLeft(zshCompletion, "\n")
-			case "fish":
-				var err error
-				if text, err = cc.App.ToFishCompletion(); err != nil {
-					return err
-				}
-			default:
-				return fail.Input("there is no completion for %q: want bash, zsh or fish", shell)
+			scripts := map[string]string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
+			shell := cc.Args().First()
+			if cc.Args().Len() != 1 || scripts[shell] == "" {
+				return fail.Input("there is no completion for %q: want bash, zsh or fish",
+					strings.Join(cc.Args().Slice(), " "))
 			}
-			_, err := io.WriteString(c.Stdout, text)
+			_, err := io.WriteString(c.Stdout, strings.TrimLeft(scripts[shell], "\n"))
 			return err
 		},
 	}
@@ -135,9 +127,17 @@ const zshCompletion = `
 #compdef stellar
 _stellar() {
   local -a opts
-  local cur="${words[-1]}"
-  opts=("${(@f)$("${words[@]:0:#words[@]-1}" "${cur}" --generate-bash-completion 2>/dev/null)}")
-  if [[ -n "${opts[1]}" ]]; then _describe 'values' opts; else _files; fi
+  opts=("${(@f)$("${words[@]:0:$((CURRENT - 1))}" "${words[CURRENT]}" --generate-bash-completion 2>/dev/null)}")
+  if [[ -n "${opts[1]}" ]]; then compadd -a opts; else _files; fi
 }
-compdef _stellar stellar
+if [[ "${funcstack[1]}" == _stellar ]]; then _stellar "$@"; else compdef _stellar stellar; fi
+`
+
+const fishCompletion = `
+function __stellar_words
+    set -l before (commandline -opc)
+    $before (commandline -ct) --generate-bash-completion 2>/dev/null
+end
+complete -c stellar -f -a '(__stellar_words)'
+complete -c stellar -n 'not string length -q -- (__stellar_words)' -F
 `
