@@ -90,8 +90,8 @@ func unpack(path, dir string, keep func(name string) bool) error {
 	return nil
 }
 
-// isOurs reports whether an error is one of this machine, such as a full disk, rather than of the archive: of its names,
-// which cannot be made, or its contents.
+// isOurs reports whether an error is one of this machine, such as a full disk, rather than of the archive: of names in
+// it, which cannot be made, or of its contents.
 func isOurs(err error) bool {
 	var path *fs.PathError
 	theirs := func(cause error) bool { return errors.Is(err, cause) }
