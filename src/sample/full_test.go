@@ -2,33 +2,44 @@ package sample
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 )
 
-// fullDisk takes half of what comes once it is full.
+// fullDisk has so much space left.
 type fullDisk struct {
 	*os.File
-	full bool
+	left int
 }
 
 func (d *fullDisk) Write(p []byte) (int, error) {
-	if !d.full {
-		return d.File.Write(p)
+	n, err := d.File.Write(p[:min(len(p), d.left)])
+	d.left -= n
+	if n < len(p) {
+		err = errors.Join(err, syscall.ENOSPC)
 	}
-	n, err := d.File.Write(p[:len(p)/2])
-	return n, errors.Join(err, syscall.ENOSPC)
+	return n, err
 }
 
+// TestAFullDiskLeavesWholeRows: of a burst that does not fit, nothing stays, however many writes it takes.
 func TestAFullDiskLeavesWholeRows(t *testing.T) {
+	for _, c := range []struct{ rows, left int }{
+		{rows: 3, left: 100}, {rows: 3, left: 0}, {rows: 20_000, left: writeMost}, {rows: 20_000, left: writeMost + 100},
+	} {
+		t.Run(fmt.Sprintf("%d rows, %d bytes", c.rows, c.left), func(t *testing.T) { fillDisk(t, c.rows, c.left) })
+	}
+}
+
+func fillDisk(t *testing.T, burst, left int) {
 	path := filepath.Join(t.TempDir(), "latencies.csv")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	disk := &fullDisk{File: f}
+	disk := &fullDisk{File: f, left: 1 << 20}
 	w := NewWriter(disk)
 	row := Empty()
 	row.RequestID = "kept"
@@ -36,8 +47,8 @@ func TestAFullDiskLeavesWholeRows(t *testing.T) {
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	disk.full = true
-	for range 3 {
+	disk.left = left
+	for range burst {
 		w.AppendRow(&row)
 	}
 	if err := w.Flush(); !errors.Is(err, syscall.ENOSPC) {

@@ -260,20 +260,28 @@ func checkAppended(t *testing.T, w *Writer, path string, rows int) {
 // brokenDisk fails in the way a full or a dying disk does.
 type brokenDisk struct{ write, sync error }
 
-func (d brokenDisk) Write(p []byte) (int, error) { return len(p) / 2, d.write }
-func (d brokenDisk) Sync() error                 { return d.sync }
+func (d brokenDisk) Write(p []byte) (int, error) {
+	if d.sync != nil {
+		return len(p), nil
+	}
+	return len(p) / 2, d.write
+}
+
+func (d brokenDisk) Sync() error { return d.sync }
 
 func TestFlushFails(t *testing.T) {
 	full1 := errors.New("disk full")
 	for _, c := range []struct {
 		name string
 		disk brokenDisk
-	}{{"write", brokenDisk{write: full1}}, {"sync", brokenDisk{sync: full1}}} {
+		want error
+	}{{"write", brokenDisk{write: full1}, full1}, {"sync", brokenDisk{sync: full1}, full1},
+		{"short write", brokenDisk{}, io.ErrShortWrite}} {
 		w := NewWriter(c.disk)
-		if err := w.Flush(); !errors.Is(err, full1) || !strings.Contains(err.Error(), c.name) {
+		if err := w.Flush(); !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.name) {
 			t.Errorf("%s: got error %v", c.name, err)
 		}
-		if err := w.Close(); !errors.Is(err, full1) {
+		if err := w.Close(); !errors.Is(err, c.want) {
 			t.Errorf("%s: a second flush answers %v, want the first failure", c.name, err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
-// Writer writes latencies.csv. Rows gather in one buffer until Flush, which makes them durable with one write and one
+// Writer writes latencies.csv. Rows gather in one buffer until Flush, which writes them and makes them durable with one
 // fsync, so a burst of any size costs the disk once and a crash loses at most the burst that was being flushed. It is
 // not safe for concurrent use.
 type Writer struct {
@@ -178,13 +178,11 @@ func (w *Writer) Flush() error {
 	if w.err != nil {
 		return w.err
 	}
-	if len(w.buf) > 0 {
-		if n, err := w.out.Write(w.buf); err != nil {
-			w.err = fmt.Errorf("write samples to %s: %w", w.name, errors.Join(err, w.removePartialBurst(n)))
-			return w.err
-		}
-		w.buf = w.buf[:0]
+	if n, err := w.writeOut(); err != nil {
+		w.err = fmt.Errorf("write samples to %s: %w", w.name, errors.Join(err, w.removePartialBurst(n)))
+		return w.err
 	}
+	w.buf = w.buf[:0]
 	if f, ok := w.out.(interface{ Sync() error }); ok {
 		if err := f.Sync(); err != nil {
 			w.err = fmt.Errorf("sync samples to %s: %w", w.name, err)
@@ -192,6 +190,26 @@ func (w *Writer) Flush() error {
 		}
 	}
 	return nil
+}
+
+// writeMost is how much one write passes to the kernel. In one piece, ext4 takes 7 MB with six times the CPU time (Linux
+// 6.18: 1.2 ms a MB in place of 0.2), which a sustained load would miss.
+const writeMost = 512 << 10
+
+// writeOut writes what has been appended, and says how much of it was written.
+func (w *Writer) writeOut() (n int, err error) {
+	for n < len(w.buf) {
+		piece := w.buf[n:min(n+writeMost, len(w.buf))]
+		k, err := w.out.Write(piece)
+		n += k
+		if err == nil && k < len(piece) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // removePartialBurst cuts off the n bytes of a burst that could not be written whole (a full disk), so that the file
