@@ -136,8 +136,8 @@ func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfw
 	write := func() {
 		order = sortByPlace(rows, order[:0])
 		if w != nil {
-			v := w.Since(m, medianOf(rows))
-			m = w.Mark()
+			v := w.Since(m, r.window.value())
+			m, r.window = w.Mark(), roughMedian{}
 			r.suspect(rows, v)
 		}
 		r.writeWindow(rows)
@@ -223,6 +223,9 @@ func (r *recorder) rowsOf(rows []sample.Sample, slots []*slot) []sample.Sample {
 		row := &rows[len(rows)-1]
 		r.row(s, row)
 		r.count(s, row)
+		if row.Latency >= 0 {
+			r.window.add(row.Latency)
+		}
 		markIdle(row)
 	}
 	d := slots[0].b.load

@@ -1,27 +1,31 @@
 package probe
 
 import (
-	"math"
+	"math/bits"
 	"time"
 )
 
 // beatEvery is how often Progress is called while a burst waits for answers.
 const beatEvery = 5 * time.Second
 
-// medianStep is the ratio of the ends of a roughMedian's classes.
-const medianStep = 1.02
+// doublingClasses are the classes of a roughMedian within a doubling: the ends of a class differ by at most 1/64.
+const doublingClasses = 64
 
-// roughMedian finds the median of latencies to within medianStep, in little memory: it counts them in classes whose
-// ends have that ratio, from 1 µs to over an hour.
+// roughMedian finds the median of latencies to within a class, in little memory and time: it counts them in classes of
+// equal size within each doubling, as an HDR histogram does, from 1 µs to over an hour.
 type roughMedian struct {
-	counts [1200]int32
+	counts [1 + 32*doublingClasses]int32 // the first is for all below firstClass
 	n      int
 }
 
+const firstClass = 1024 * time.Nanosecond
+
 func (m *roughMedian) add(d time.Duration) {
 	class := 0
-	if us := float64(d) / float64(time.Microsecond); us > 1 {
-		class = min(int(math.Log(us)/math.Log(medianStep)), len(m.counts)-1)
+	if d >= firstClass {
+		doubling := bits.Len64(uint64(d)) - bits.Len64(uint64(firstClass))
+		width := doubling + bits.Len64(uint64(firstClass)) - bits.Len64(doublingClasses) // as a power of two
+		class = min(1+doubling*doublingClasses+int(d>>width)-doublingClasses, len(m.counts)-1)
 	}
 	m.counts[class]++
 	m.n++
@@ -32,10 +36,20 @@ func (m *roughMedian) value() time.Duration {
 	below := 0
 	for class, n := range m.counts {
 		if below += int(n); 2*below > m.n || m.n > 0 && 2*below == m.n {
-			return time.Duration(math.Pow(medianStep, float64(class)+0.5) * float64(time.Microsecond))
+			return middle(class)
 		}
 	}
 	return 0
+}
+
+// middle is the middle of a class.
+func middle(class int) time.Duration {
+	if class == 0 {
+		return firstClass / 2
+	}
+	doubling, step := (class-1)/doublingClasses, (class-1)%doublingClasses
+	width := firstClass / doublingClasses << doubling
+	return time.Duration(doublingClasses+step)*width + width/2
 }
 
 // progress is how far the run is after so many of its bursts, or seconds of a load.

@@ -52,7 +52,7 @@ func TestRoughMedian(t *testing.T) {
 	for i := 1; i <= 1001; i++ {
 		m.add(time.Duration(i) * 100 * time.Microsecond)
 	}
-	if got := float64(m.value()) / float64(50100*time.Microsecond); math.Abs(got-1) > 0.02 {
+	if got := float64(m.value()) / float64(50100*time.Microsecond); math.Abs(got-1) > 0.01 {
 		t.Errorf("%s, %g of the median", m.value(), got)
 	}
 	m = roughMedian{}
@@ -60,5 +60,16 @@ func TestRoughMedian(t *testing.T) {
 	m.add(24 * time.Hour)
 	if got := m.value(); got > 2*time.Microsecond {
 		t.Errorf("of two: %s", got)
+	}
+}
+
+// TestRoughMedianClasses: every latency from 1 µs to an hour is within 1/128 of the middle of its class.
+func TestRoughMedianClasses(t *testing.T) {
+	for d := firstClass; d < time.Hour; d += max(d/1000, 1) {
+		var m roughMedian
+		m.add(d)
+		if got := float64(m.value()) / float64(d); math.Abs(got-1) > 1./128 {
+			t.Fatalf("%s is counted as %s", d, m.value())
+		}
 	}
 }

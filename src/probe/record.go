@@ -31,6 +31,7 @@ type recorder struct {
 	judged bool            // too many requests have failed
 	noted  map[string]bool // kinds of suspicion, classes of failures
 	median roughMedian     // of the latencies
+	window roughMedian     // of those whose rows are still to be written, of a sustained load
 }
 
 func (r *recorder) init(cfg *Config, gaps []time.Duration, base time.Time) {

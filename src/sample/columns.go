@@ -134,7 +134,7 @@ func unreported(s *Sample) bool {
 
 func textColumn(name string, field func(*Sample) *string) column {
 	return column{name: name,
-		write: func(w *Writer, _ *memo, s *Sample) { w.text(*field(s)) },
+		write: func(w *Writer, m *memo, s *Sample) { w.repeated(m, *field(s)) },
 		read:  func(m *memo, s *Sample, cell []byte) error { *field(s) = m.repeated(cell); return nil },
 		value: func(_ *memo, s *Sample) Value { return TextValue(*field(s)) }}
 }
@@ -143,6 +143,7 @@ func textColumn(name string, field func(*Sample) *string) column {
 func idColumn(name string, field func(*Sample) *string) column {
 	c := textColumn(name, field)
 	c.unique = true
+	c.write = func(w *Writer, _ *memo, s *Sample) { w.text(*field(s)) }
 	c.read = func(m *memo, s *Sample, cell []byte) error { *field(s) = m.again(cell); return nil }
 	return c
 }
@@ -196,9 +197,9 @@ func boolColumn(name string, field func(*Sample) *bool, yes, no string) column {
 		},
 		write: func(w *Writer, _ *memo, s *Sample) {
 			if *field(s) {
-				w.text(yes)
+				w.buf = append(w.buf, yes...)
 			} else {
-				w.text(no)
+				w.buf = append(w.buf, no...)
 			}
 		},
 		read: func(_ *memo, s *Sample, cell []byte) error {
@@ -217,11 +218,9 @@ func writeBytes(w *Writer, _ *memo, s *Sample) { w.count(s.Bytes, s.Status != 0)
 func writeCold(w *Writer, _ *memo, s *Sample) {
 	switch s.Cold {
 	case Yes:
-		w.text("true")
+		w.buf = append(w.buf, "true"...)
 	case No:
-		w.text("false")
-	default:
-		w.text("")
+		w.buf = append(w.buf, "false"...)
 	}
 }
 

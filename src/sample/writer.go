@@ -251,6 +251,18 @@ func (w *Writer) text(cell string) {
 	}
 }
 
+// repeated writes a cell that most often is that of the row before, whose text was looked through.
+func (w *Writer) repeated(m *memo, cell string) {
+	if cell == m.text {
+		w.buf = append(w.buf, cell...)
+		return
+	}
+	from := len(w.buf)
+	if w.text(cell); len(w.buf)-from == len(cell) { // not quoted
+		m.text = cell
+	}
+}
+
 func (w *Writer) quote(cell string) {
 	w.buf = append(w.buf, '"')
 	for i := range len(cell) {

@@ -5,7 +5,7 @@ package answer
 import (
 	"bytes"
 	"encoding/json"
-	"strconv"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -106,17 +106,23 @@ func (o optional) plausible() time.Duration {
 // time.
 func parseStamp(raw []byte) time.Time {
 	text := bytes.Trim(raw, `"`)
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	if err != nil || n < 0 || text[0] == '+' {
+	if len(text) != 13 && len(text) != 16 && len(text) != 19 {
 		return time.Time{}
 	}
-	switch len(text) {
-	case 13:
-		return time.UnixMilli(n).UTC()
-	case 16:
-		return time.UnixMicro(n).UTC()
-	case 19:
-		return time.Unix(0, n).UTC()
+	var n uint64 // holds 19 digits
+	for _, c := range text {
+		if c -= '0'; c > 9 {
+			return time.Time{}
+		}
+		n = n*10 + uint64(c)
+	}
+	switch {
+	case len(text) == 13:
+		return time.UnixMilli(int64(n)).UTC()
+	case len(text) == 16:
+		return time.UnixMicro(int64(n)).UTC()
+	case n <= math.MaxInt64:
+		return time.Unix(0, int64(n)).UTC()
 	}
 	return time.Time{}
 }

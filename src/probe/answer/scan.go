@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"math"
 	"math/bits"
-	"strconv"
 	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/sample"
@@ -33,8 +33,8 @@ func readReport(body []byte, r *report) bool {
 	if len(body) == 0 || body[0] != '{' {
 		return false
 	}
-	s := scanner{rest: body}
-	if s.answer(r) && len(bytes.TrimSpace(s.rest)) == 0 {
+	s := scanner{text: body}
+	if s.answer(r) && len(bytes.TrimSpace(body[s.at:])) == 0 {
 		return true
 	}
 	var a answer
@@ -47,10 +47,13 @@ func readReport(body []byte, r *report) bool {
 
 // scanner reads plain JSON: no escapes in texts, whole numbers where one is wanted, keys in our case only. Each of its
 // functions returns false if it finds anything else, and encoding/json then reads the whole text.
-type scanner struct{ rest []byte }
+type scanner struct {
+	text []byte
+	at   int // the next byte
+}
 
 func (s *scanner) answer(r *report) bool {
-	if !s.readByte('{') {
+	if !s.next('{') {
 		return false
 	}
 	for n := 0; ; n++ {
@@ -60,7 +63,7 @@ func (s *scanner) answer(r *report) bool {
 		}
 		switch string(key) {
 		case "RequestID":
-			ok = s.text(&r.requestID)
+			ok = s.quotedTo(&r.requestID)
 		case "TimestampChain":
 			ok = s.first(&r.first)
 		case "Instance":
@@ -79,7 +82,7 @@ func (s *scanner) answer(r *report) bool {
 }
 
 func (s *scanner) instance(r *report) bool {
-	if !s.readByte('{') {
+	if !s.next('{') {
 		return false
 	}
 	for n := 0; ; n++ {
@@ -89,7 +92,7 @@ func (s *scanner) instance(r *report) bool {
 		}
 		switch string(key) {
 		case "ID":
-			ok = s.text(&r.instanceID)
+			ok = s.quotedTo(&r.instanceID)
 		case "Cold":
 			ok = s.truth(&r.cold)
 		case "Invocation":
@@ -123,56 +126,74 @@ func likely(key []byte, names ...string) bool {
 	return false
 }
 
-func (s *scanner) space() {
-	for len(s.rest) > 0 && (s.rest[0] == ' ' || s.rest[0] == '\n' || s.rest[0] == '\t' || s.rest[0] == '\r') {
-		s.rest = s.rest[1:]
+// next reads one character past white space, which there hardly is: it is inlined.
+func (s *scanner) next(c byte) bool {
+	if s.at < len(s.text) && s.text[s.at] == c {
+		s.at++
+		return true
 	}
+	return s.spaced(c)
 }
 
-// readByte reads one character past white space.
-func (s *scanner) readByte(c byte) bool {
-	s.space()
-	if len(s.rest) == 0 || s.rest[0] != c {
+// spaced reads one character past white space.
+func (s *scanner) spaced(c byte) bool {
+	if s.peek() != c || s.at == len(s.text) {
 		return false
 	}
-	s.rest = s.rest[1:]
+	s.at++
 	return true
+}
+
+// peek passes over white space; it returns the character behind it, 0 at the end.
+func (s *scanner) peek() byte {
+	for ; s.at < len(s.text); s.at++ {
+		switch c := s.text[s.at]; c {
+		case ' ', '\n', '\t', '\r':
+		default:
+			return c
+		}
+	}
+	return 0
 }
 
 func (s *scanner) word(w string) bool {
-	s.space()
-	if !bytes.HasPrefix(s.rest, []byte(w)) {
-		return false
+	s.peek()
+	if end := s.at + len(w); end <= len(s.text) && string(s.text[s.at:end]) == w {
+		s.at = end
+		return true
 	}
-	s.rest = s.rest[len(w):]
-	return true
+	return false
 }
 
 // member reads the name of an object's member, of which n are read; without more, the object is at its end. There is no
 // function that is given each member: what it sets would be allocated.
 func (s *scanner) member(n int) (key []byte, more, ok bool) {
-	if s.readByte('}') {
+	if n > 0 && s.next(',') {
+		key, ok = s.quoted()
+		return key, true, ok && s.next(':')
+	}
+	if s.next('}') {
 		return nil, false, true
 	}
-	if n > 0 && !s.readByte(',') {
+	if n > 0 {
 		return nil, false, false
 	}
 	key, ok = s.quoted()
-	return key, true, ok && s.readByte(':')
+	return key, true, ok && s.next(':')
 }
 
 // quoted reads a text without escapes and beyond-ASCII characters.
 func (s *scanner) quoted() ([]byte, bool) {
-	if !s.readByte('"') {
+	if !s.next('"') {
 		return nil, false
 	}
-	i := plainLength(s.rest)
-	if i == len(s.rest) || s.rest[i] != '"' {
+	rest := s.text[s.at:]
+	i := plainLength(rest)
+	if i == len(rest) || rest[i] != '"' {
 		return nil, false
 	}
-	text := s.rest[:i]
-	s.rest = s.rest[i+1:]
-	return text, true
+	s.at += i + 1
+	return rest[:i], true
 }
 
 // plainLength is the number of bytes in front of the first quote, backslash, control character or byte beyond ASCII.
@@ -195,63 +216,53 @@ func plainLength(text []byte) int {
 	return i
 }
 
-func (s *scanner) text(out *[]byte) (ok bool) {
+func (s *scanner) quotedTo(out *[]byte) (ok bool) {
 	*out, ok = s.quoted()
 	return ok
 }
 
-// digits reads a whole number of at most 18 digits.
-func (s *scanner) digits() ([]byte, bool) {
-	s.space()
+// digits reads a whole number of at most 19 digits, which a uint64 holds.
+func (s *scanner) digits() (text []byte, n uint64, ok bool) {
+	s.peek()
+	rest := s.text[s.at:]
 	i := 0
-	for i < len(s.rest) && s.rest[i] >= '0' && s.rest[i] <= '9' {
-		i++
+	for ; i < len(rest) && rest[i]-'0' <= 9; i++ {
+		n = n*10 + uint64(rest[i]-'0')
 	}
-	text := s.rest[:i]
-	if i == 0 || i > 19 || i > 1 && text[0] == '0' || i == len(s.rest) || s.rest[i] == '.' || s.rest[i] == 'e' ||
-		s.rest[i] == 'E' {
-		return nil, false
+	if i == 0 || i > 19 || i > 1 && rest[0] == '0' || i == len(rest) || rest[i] == '.' || rest[i]|0x20 == 'e' {
+		return nil, 0, false
 	}
-	s.rest = s.rest[i:]
-	return text, true
+	s.at += i
+	return rest[:i], n, true
 }
 
 func (s *scanner) number(out *optional) bool {
-	text, ok := s.digits()
-	if !ok {
-		return false
-	}
-	n, err := strconv.ParseInt(string(text), 10, 64)
-	*out = optional{n, err == nil}
+	_, n, ok := s.digits()
+	*out = optional{int64(n), ok && n <= math.MaxInt64}
 	return out.known
 }
 
 // raw reads a text or a whole number as it stands.
-func (s *scanner) raw(out *[]byte) bool {
-	s.space()
-	if len(s.rest) == 0 {
-		return false
-	}
-	if s.rest[0] != '"' {
-		text, ok := s.digits()
-		*out = text
+func (s *scanner) raw(out *[]byte) (ok bool) {
+	if s.peek() != '"' {
+		*out, _, ok = s.digits()
 		return ok
 	}
-	before := s.rest
+	from := s.at
 	if _, ok := s.quoted(); !ok {
 		return false
 	}
-	*out = before[:len(before)-len(s.rest)]
+	*out = s.text[from:s.at]
 	return true
 }
 
 // first reads a list of texts and numbers, and keeps the first.
 func (s *scanner) first(out *[]byte) bool {
-	if !s.readByte('[') {
+	if !s.next('[') {
 		return false
 	}
 	*out = nil
-	if s.readByte(']') {
+	if s.next(']') {
 		return true
 	}
 	for {
@@ -262,10 +273,10 @@ func (s *scanner) first(out *[]byte) bool {
 		if *out == nil {
 			*out = one
 		}
-		if s.readByte(']') {
+		if s.next(']') {
 			return true
 		}
-		if !s.readByte(',') {
+		if !s.next(',') {
 			return false
 		}
 	}
@@ -273,13 +284,12 @@ func (s *scanner) first(out *[]byte) bool {
 
 // skip reads any plain value.
 func (s *scanner) skip(depth int) bool {
-	s.space()
-	if len(s.rest) == 0 || depth > 8 {
+	if depth > 8 {
 		return false
 	}
-	switch s.rest[0] {
+	switch s.peek() {
 	case '{':
-		s.rest = s.rest[1:]
+		s.at++
 		for n := 0; ; n++ {
 			if _, more, ok := s.member(n); !ok || !more {
 				return ok
@@ -289,15 +299,15 @@ func (s *scanner) skip(depth int) bool {
 			}
 		}
 	case '[':
-		s.rest = s.rest[1:]
-		if s.readByte(']') {
+		s.at++
+		if s.next(']') {
 			return true
 		}
 		for s.skip(depth + 1) {
-			if s.readByte(']') {
+			if s.next(']') {
 				return true
 			}
-			if !s.readByte(',') {
+			if !s.next(',') {
 				return false
 			}
 		}
@@ -305,10 +315,13 @@ func (s *scanner) skip(depth int) bool {
 	case '"':
 		_, ok := s.quoted()
 		return ok
+	case 't':
+		return s.word("true")
+	case 'f':
+		return s.word("false")
+	case 'n':
+		return s.word("null")
 	}
-	if s.word("true") || s.word("false") || s.word("null") {
-		return true
-	}
-	_, ok := s.digits()
+	_, _, ok := s.digits()
 	return ok
 }
