@@ -32,15 +32,28 @@ type connPool struct {
 
 // acquireConn returns a kept connection that is still open, or nil.
 func (p *connPool) acquireConn() *conn {
-	for last := len(p.idle) - 1; last >= 0; last-- {
-		c := p.idle[last]
-		p.idle[last] = nil
-		p.idle = p.idle[:last]
-		if c.state == standing {
+	c := p.lastIdle()
+	if c != nil {
+		p.dropLastIdle()
+	}
+	return c
+}
+
+// lastIdle is the kept connection that acquireConn would return. It drops those that have ended.
+func (p *connPool) lastIdle() *conn {
+	for len(p.idle) > 0 {
+		if c := p.idle[len(p.idle)-1]; c.state == standing {
 			return c
 		}
+		p.dropLastIdle()
 	}
 	return nil
+}
+
+func (p *connPool) dropLastIdle() {
+	last := len(p.idle) - 1
+	p.idle[last] = nil
+	p.idle = p.idle[:last]
 }
 
 // releaseConn takes a connection back.
@@ -170,10 +183,8 @@ func (p *connPool) assignOpenConn(s *slot) bool {
 
 // available reports whether a connection could take a request now.
 func (p *connPool) available() bool {
-	for _, c := range p.idle {
-		if c.state == standing {
-			return true
-		}
+	if p.lastIdle() != nil {
+		return true
 	}
 	for _, m := range p.muxes {
 		if m.greeted && !m.draining() && m.members < m.room {

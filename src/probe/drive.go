@@ -149,8 +149,9 @@ func (d *drive) sendDue() time.Duration {
 			d.blocked = true
 			break
 		}
-		d.advance()
-		now = d.loop.now()
+		if d.advance(); d.at > now {
+			now = d.loop.now()
+		}
 	}
 	return now
 }
@@ -184,22 +185,22 @@ func (d *drive) keep(now time.Duration) {
 // sendOne sends the current request; false if it has to wait.
 func (d *drive) sendOne() bool {
 	round := d.rounds[d.target][int((d.k/int64(len(d.rounds)))%int64(d.load.Cycle))]
+	full := d.loop.sockets >= d.connections
+	switch {
+	case !round.reuse && full:
+		d.overloaded = true
+		return false
+	case round.reuse && !round.target.pools[d.loop.index].available(): // a slot need not be made ready for nothing
+		return d.awaitConn(full)
+	}
 	s := d.slot(round)
 	if s == nil {
 		d.overloaded = true
 		return false
 	}
-	full := d.loop.sockets >= d.connections
-	switch {
-	case !round.reuse && full:
+	if round.reuse && !s.pool.assignOpenConn(s) {
 		d.free = append(d.free, s)
-		d.overloaded = true
-		return false
-	case round.reuse && !s.pool.assignOpenConn(s):
-		d.free = append(d.free, s)
-		d.overloaded = d.overloaded || full && d.warming == 0
-		d.warm(d.target)
-		return false
+		return d.awaitConn(full)
 	}
 	s.stage, s.index, s.planned = armed, int(d.k-d.first), d.at
 	s.second, s.round = d.second, int(d.k/int64(len(d.rounds)))
@@ -208,6 +209,13 @@ func (d *drive) sendOne() bool {
 	d.inFlight++
 	s.fire()
 	return true
+}
+
+// awaitConn notes that the current request has to wait for a connection, and opens another one if that may be.
+func (d *drive) awaitConn(full bool) (sent bool) {
+	d.overloaded = d.overloaded || full && d.warming == 0
+	d.warm(d.target)
+	return false
 }
 
 // slot returns a free slot, or a new one.

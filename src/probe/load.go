@@ -219,7 +219,7 @@ func (r *recorder) rowsOf(rows []sample.Sample, slots []*slot) []sample.Sample {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range slots {
-		rows = append(rows, sample.Sample{})
+		rows = slices.Grow(rows, 1)[:len(rows)+1] // the row sets all of it
 		row := &rows[len(rows)-1]
 		r.row(s, row)
 		r.count(s, row)

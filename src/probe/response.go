@@ -135,7 +135,11 @@ func line(data []byte, long broken) (text []byte, used int, err error) {
 	if i < 0 {
 		return nil, 0, nil
 	}
-	return bytes.TrimSuffix(data[:i], []byte{'\r'}), i + 1, nil
+	used = i + 1
+	if i > 0 && data[i-1] == '\r' {
+		i--
+	}
+	return data[:i], used, nil
 }
 
 func (p *response) statusPart(data []byte) (int, error) {

@@ -342,9 +342,10 @@ func (s *slot) expire() {
 func (s *slot) finish() {
 	s.loop.unwatchDeadline(s)
 	s.stage = finished
-	s.end = s.loop.now()
 	if s.resp.whole {
 		s.end = s.resp.last
+	} else {
+		s.end = s.loop.now()
 	}
 	if s.mux != nil {
 		s.mux.leave(s)

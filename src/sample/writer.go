@@ -310,9 +310,14 @@ func (w *Writer) millis(d time.Duration) {
 		return
 	}
 	us := wholeMicros(d)
-	w.buf = strconv.AppendInt(w.buf, us/1000, 10)
+	ms, rest := us/1000, uint32(us%1000)
+	if ms < 10 { // most often
+		w.buf = append(w.buf, byte('0'+ms), '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+		return
+	}
+	w.buf = strconv.AppendInt(w.buf, ms, 10)
 	w.buf = append(w.buf, '.')
-	w.thousandths(uint32(us % 1000))
+	w.thousandths(rest)
 }
 
 // wholeMicros is a duration of 0 or more, rounded to the nearest microsecond.
