@@ -3,6 +3,7 @@ package probe
 import (
 	"cmp"
 	"context"
+	"runtime"
 	"slices"
 	"time"
 
@@ -131,7 +132,7 @@ func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfw
 	}
 	window := time.NewTicker(windowLength)
 	defer window.Stop()
-	var rows []sample.Sample
+	rows := r.cfg.Load.room()
 	var order []place
 	write := func() {
 		order = sortByPlace(rows, order[:0])
@@ -172,6 +173,31 @@ func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfw
 			}
 		}
 	}
+}
+
+// room is memory for the rows of a window, made before the load begins: were it made while rows come, it would be
+// copied, paged in and collected in the first half second, at the cost of the load.
+func (l *Load) room() []sample.Sample {
+	const looked = 1 << 20 // of the timetable's beginning
+	next := l.Instants()
+	most, n, end := 0, 0, windowLength
+	for range looked {
+		at, _, ok := next()
+		if !ok || most >= slotsMost {
+			break
+		}
+		if at >= end {
+			n, end = 0, at.Truncate(windowLength)+windowLength
+		}
+		n++
+		most = max(most, n)
+	}
+	rows := make([]sample.Sample, min(most+most/4, slotsMost+256)) // windows are not quite even
+	for i := range rows {
+		rows[i] = sample.Empty() // writes to each page
+	}
+	runtime.GC() // the next collection is as far away as it can be
+	return rows[:0]
 }
 
 // readWall reads how the wall clock proceeds.

@@ -236,3 +236,39 @@ func TestLoadWarmsUp(t *testing.T) {
 		}
 	}
 }
+
+// TestRoom: there is memory for the rows of the fullest window, also where it comes late, and not without limit.
+func TestRoom(t *testing.T) {
+	every := func(gaps ...time.Duration) *Load {
+		return &Load{Instants: func() func() (time.Duration, int, bool) {
+			at, k := time.Duration(0), -1
+			return func() (time.Duration, int, bool) {
+				if k++; k >= len(gaps) {
+					return 0, 0, false
+				}
+				at += gaps[k]
+				return at, -1, true
+			}
+		}}
+	}
+	late := append(slices.Repeat([]time.Duration{100 * time.Millisecond}, 30),
+		slices.Repeat([]time.Duration{time.Millisecond}, 250)...)
+	endless := &Load{Instants: func() func() (time.Duration, int, bool) {
+		at := time.Duration(0)
+		return func() (time.Duration, int, bool) { at += time.Nanosecond; return at, -1, true }
+	}}
+	for _, c := range []struct {
+		name        string
+		load        *Load
+		least, most int
+	}{
+		{"nothing", every(), 0, 0}, {"one", every(time.Second), 1, 1},
+		{"three in ten seconds", every(0, 5*time.Second, 5*time.Second), 1, 1},
+		{"a rise", every(late...), 200, 350}, {"more than is kept", endless, slotsMost, slotsMost + 256},
+	} {
+		rows := c.load.room()
+		if len(rows) != 0 || cap(rows) < c.least || cap(rows) > c.most {
+			t.Errorf("%s: %d rows, room for %d, want %d to %d", c.name, len(rows), cap(rows), c.least, c.most)
+		}
+	}
+}

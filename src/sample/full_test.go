@@ -24,10 +24,10 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// TestAFullDiskLeavesWholeRows: of a burst that does not fit, nothing stays, however many writes it takes.
+// TestAFullDiskLeavesWholeRows: of a burst that does not fit, nothing stays, however many writes it took.
 func TestAFullDiskLeavesWholeRows(t *testing.T) {
 	for _, c := range []struct{ rows, left int }{
-		{rows: 3, left: 100}, {rows: 3, left: 0}, {rows: 20_000, left: writeMost}, {rows: 20_000, left: writeMost + 100},
+		{rows: 3, left: 100}, {rows: 3, left: 0}, {rows: 20_000, left: pieceBytes}, {rows: 20_000, left: 3*pieceBytes + 100},
 	} {
 		t.Run(fmt.Sprintf("%d rows, %d bytes", c.rows, c.left), func(t *testing.T) { fillDisk(t, c.rows, c.left) })
 	}
@@ -60,5 +60,28 @@ func fillDisk(t *testing.T, burst, left int) {
 	rows, torn, err := ReadFile(path)
 	if err != nil || torn != 0 || len(rows) != 1 {
 		t.Errorf("%d rows, torn line %d, %v; want the burst that was flushed, whole", len(rows), torn, err)
+	}
+}
+
+// TestABurstNeedsLittleMemory: a burst of any size is written as the buffer fills, and durable after Flush.
+func TestABurstNeedsLittleMemory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "latencies.csv")
+	w, err := Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := full()
+	for range 20_000 {
+		w.AppendRow(&row)
+	}
+	if cap(w.buf) > 2*pieceBytes {
+		t.Errorf("the buffer has %d bytes", cap(w.buf))
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rows, torn, err := ReadFile(path)
+	if err != nil || torn != 0 || len(rows) != 20_000 {
+		t.Errorf("%d rows, torn line %d, %v", len(rows), torn, err)
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
-// Writer writes latencies.csv. Rows gather in one buffer until Flush, which writes them and makes them durable with one
-// fsync, so a burst of any size costs the disk once and a crash loses at most the burst that was being flushed. It is
-// not safe for concurrent use.
+// Writer writes latencies.csv. Rows gather in a buffer, and are written as it fills. Flush writes the rest and makes all
+// durable with one fsync, so a burst of any size costs the disk once. A crash loses at most rows of the burst that was
+// not flushed. It is not safe for concurrent use.
 type Writer struct {
 	out   io.Writer
 	name  string // for messages
@@ -25,6 +25,7 @@ type Writer struct {
 	// the cells of reportColumns, the last ones, in a row that has none of them: a comma before each
 	unreported string
 	buf        []byte
+	unsynced   int // bytes that were written since the last Flush
 	rows       int64
 	err        error // the first failure; everything after it answers the same
 }
@@ -149,8 +150,8 @@ func (w *Writer) header() {
 	w.buf = append(append(w.buf, Header()...), '\n')
 }
 
-// AppendRow adds one row to the buffer. It does not fail, does not touch the disk, and allocates nothing once the
-// buffer has grown to the size of a burst.
+// AppendRow adds one row. It does not fail: Flush answers what went wrong. It allocates nothing once the buffer has its
+// size.
 func (w *Writer) AppendRow(s *Sample) {
 	cols := w.cols
 	if unreported(s) {
@@ -167,66 +168,64 @@ func (w *Writer) AppendRow(s *Sample) {
 	}
 	w.buf = append(w.buf, '\n')
 	w.rows++
+	if len(w.buf) >= pieceBytes {
+		w.writeOut()
+	}
 }
 
 // Rows is the number of rows appended so far.
 func (w *Writer) Rows() int64 { return w.rows }
 
+// pieceBytes is how much one write passes to the kernel. In one piece, ext4 takes 7 MB with six times the CPU time
+// (Linux 6.18: 1.2 ms a MB in place of 0.2), which a sustained load would miss.
+const pieceBytes = 256 << 10
+
+// writeOut writes what has been appended; after a failure it is dropped.
+func (w *Writer) writeOut() {
+	if w.err == nil && len(w.buf) > 0 {
+		n, err := w.out.Write(w.buf)
+		w.unsynced += n
+		if err == nil && n < len(w.buf) {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			w.err = fmt.Errorf("write samples to %s: %w", w.name, errors.Join(err, w.removePartialBurst()))
+		}
+	}
+	w.buf = w.buf[:0]
+}
+
 // Flush writes what has been appended and syncs it to disk. After a failure every further Flush answers the same error,
 // because the file may end in half a row.
 func (w *Writer) Flush() error {
-	if w.err != nil {
+	if w.writeOut(); w.err != nil {
 		return w.err
 	}
-	if n, err := w.writeOut(); err != nil {
-		w.err = fmt.Errorf("write samples to %s: %w", w.name, errors.Join(err, w.removePartialBurst(n)))
-		return w.err
-	}
-	w.buf = w.buf[:0]
 	if f, ok := w.out.(interface{ Sync() error }); ok {
 		if err := f.Sync(); err != nil {
 			w.err = fmt.Errorf("sync samples to %s: %w", w.name, err)
 			return w.err
 		}
 	}
+	w.unsynced = 0
 	return nil
 }
 
-// writeMost is how much one write passes to the kernel. In one piece, ext4 takes 7 MB with six times the CPU time (Linux
-// 6.18: 1.2 ms a MB in place of 0.2), which a sustained load would miss.
-const writeMost = 512 << 10
-
-// writeOut writes what has been appended, and says how much of it was written.
-func (w *Writer) writeOut() (n int, err error) {
-	for n < len(w.buf) {
-		piece := w.buf[n:min(n+writeMost, len(w.buf))]
-		k, err := w.out.Write(piece)
-		n += k
-		if err == nil && k < len(piece) {
-			err = io.ErrShortWrite
-		}
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
-}
-
-// removePartialBurst cuts off the n bytes of a burst that could not be written whole (a full disk), so that the file
+// removePartialBurst cuts off what there is of a burst that could not be written whole (a full disk), so that the file
 // ends with a row.
-func (w *Writer) removePartialBurst(n int) error {
+func (w *Writer) removePartialBurst() error {
 	f, ok := w.out.(interface {
 		io.Seeker
 		Truncate(size int64) error
 	})
-	if !ok || n == 0 {
+	if !ok || w.unsynced == 0 {
 		return nil
 	}
 	end, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {
 		return err
 	}
-	return f.Truncate(end - int64(n))
+	return f.Truncate(end - int64(w.unsynced))
 }
 
 // Close flushes, and closes the file that Create or Append opened.
