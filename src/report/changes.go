@@ -157,8 +157,8 @@ func ChangeWords(m change.Change) (value, bounds string) {
 	if m.Unit == change.Points {
 		unit = " pp"
 	}
-	if !e.Value.OK && m.Unit == change.USD {
-		e, unit = m.Difference, " USD"
+	if !e.Value.OK && m.Unit != change.Points { // A is 0
+		e, unit = m.Difference, map[string]string{change.USD: " USD", change.MS: " ms"}[m.Unit]
 	}
 	if !e.Value.OK {
 		return noValue, noValue
@@ -173,7 +173,10 @@ func ChangeWords(m change.Change) (value, bounds string) {
 // Plus is a number with its sign.
 func Plus(v float64) string {
 	text := trimmed(rounded(v))
-	if v > 0 && text != "0" {
+	switch {
+	case text == "-0":
+		return "0"
+	case v > 0 && text != "0":
 		return "+" + text
 	}
 	return text
@@ -303,12 +306,22 @@ func Checks(w io.Writer, all []change.Check, o SummaryOptions) error {
 	return nil
 }
 
-// ChangesMarkdown writes the comparisons for a comment on a pull request: what was found, then the table. The error is
-// the writer's.
+// ChangesMarkdown writes the comparisons for a comment on a pull request: the limits, then for each what was found and
+// the table. A comment that is too long is cut at its end. The error is the writer's.
 func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 	out := bufio.NewWriter(w)
+	if len(checks) > 0 {
+		fmt.Fprint(out, "Limits:\n\n")
+	}
+	for _, c := range checks {
+		text := markdownItem(CheckWords(c))
+		if c.State != change.Met {
+			text = "**" + text + "**"
+		}
+		fmt.Fprintf(out, "- %s\n", text)
+	}
 	for i, c := range all {
-		if i > 0 {
+		if i > 0 || len(checks) > 0 {
 			fmt.Fprintln(out)
 		}
 		fmt.Fprintf(out, "### %s compared with %s\n\n", Markdown(c.B), Markdown(c.A))
@@ -338,16 +351,6 @@ func ChangesMarkdown(w io.Writer, all []Changed, checks []change.Check) error {
 					Markdown(value), Markdown(bounds), verdict)
 			}
 		}
-	}
-	if len(checks) > 0 {
-		fmt.Fprint(out, "\nLimits:\n\n")
-	}
-	for _, c := range checks {
-		text := markdownItem(CheckWords(c))
-		if c.State != change.Met {
-			text = "**" + text + "**"
-		}
-		fmt.Fprintf(out, "- %s\n", text)
 	}
 	if len(all) > 0 {
 		fmt.Fprintf(out, "\n<sub>%s</sub>\n", Markdown(ChangeMethod(all[0].Tests)))

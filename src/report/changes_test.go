@@ -124,6 +124,20 @@ func TestChangeWordsOfWhatWasFree(t *testing.T) {
 	if len(found) != 1 || found[0] != want {
 		t.Errorf("%q, want %q", found, want)
 	}
+	slower := change.Change{Metric: "all.p50", Unit: change.MS, A: estimated(0, 0, 0), B: estimated(5, 4, 6),
+		Difference: estimated(5, 4, 6), Verdict: change.Slower} // 0 is what is rounded down
+	if value, bounds := ChangeWords(slower); value != "+5 ms" || bounds != "+4…+6" {
+		t.Errorf("from 0 ms: %q, %q", value, bounds)
+	}
+}
+
+// A change that is rounded to 0 has no sign.
+func TestPlus(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 1e-17: "0", -1e-17: "0", 5: "+5", -5: "-5"} {
+		if got := Plus(v); got != want {
+			t.Errorf("%g: %q, want %q", v, got, want)
+		}
+	}
 }
 
 // TestIntervalsWithoutZero: a test that finds nothing beside an interval that leaves out 0 is explained.
