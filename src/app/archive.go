@@ -249,10 +249,13 @@ func runFiles(dir string) (files []archive.File, err error) {
 			return err
 		case d.IsDir() && (hidden || slices.Contains(left, rel)):
 			return fs.SkipDir
-		case d.IsDir() || !d.Type().IsRegular() || hidden || slices.Contains(left, rel):
+		case d.IsDir() || hidden || slices.Contains(left, rel) || !slices.Contains(text, filepath.Ext(rel)):
 			return nil
-		case !slices.Contains(text, filepath.Ext(rel)):
-			return nil
+		case d.Type()&fs.ModeSymlink != 0:
+			return fail.Input("%s is a link, and an archive has the run's own files only", at).
+				WithHint("put the file itself there, if it is the run's")
+		case !d.Type().IsRegular():
+			return fail.Input("%s is no regular file, which an archive cannot have", at)
 		}
 		files = append(files, archive.File{Name: path.Join(archive.RunDir, filepath.ToSlash(rel)), Path: at})
 		return nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -118,5 +119,28 @@ func TestOddOutputs(t *testing.T) {
 	}
 	if info, err := os.Lstat(pipe); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
 		t.Errorf("the pipe was replaced: %v, %v", info, err)
+	}
+}
+
+// An archive without a file of the run is not made in silence: a link is not followed, since it may lead to anything.
+func TestArchiveOfLinks(t *testing.T) {
+	var log lab.Log
+	home := t.TempDir()
+	w := lab.App(home, map[string]string{"HOME": home}, nil, &log)
+	for _, name := range []string{filepath.Join("0-x", study.LatenciesFile), "statistics.csv"} {
+		dir := recordedRun(t, map[string]float64{"a": 10}, nil)
+		elsewhere, path := filepath.Join(t.TempDir(), "rows"), filepath.Join(dir, name)
+		if err := os.Rename(path, elsewhere); err != nil {
+			must(t, os.WriteFile(elsewhere, nil, 0o600))
+		}
+		must(t, os.Symlink(elsewhere, path))
+		file := filepath.Join(home, "a.zip")
+		_, err := w.Archive(t.Context(), dir, app.ArchiveOptions{File: file})
+		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), name+" is a link") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Lstat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: an archive was made", name)
+		}
 	}
 }

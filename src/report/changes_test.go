@@ -93,7 +93,8 @@ func TestMarkdownLinksNothing(t *testing.T) {
 		return html.UnescapeString(text)
 	}
 	for _, text := range []string{"@octocat", "ci @org/team", "#12", "fixes owner/repo#12", "GH-12", "!7", "&3",
-		"%\"v 1\"", "https://github.com/a/b/issues/1", "www.example.com", "a@example.com", "mailto:a@example.com",
+		"%\"v 1\"", "a%b", "https://github.com/a/b/issues/1",
+		"www.example.com", "a@example.com", "mailto:a@example.com",
 		":tada:", ":+1:", "~bug"} {
 		got := rendered(Markdown(text))
 		if strings.ReplaceAll(got, "\u200b", "") != text || !strings.Contains(got, "\u200b") {
@@ -101,7 +102,8 @@ func TestMarkdownLinksNothing(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{"a|b`c": "a\\|b\\`c", "two\nlines": "two lines",
-		"95 % (5 of 10)": "95 % (5 of 10)", "<b>": "&#60;b&#62;", "cold p50: 1:2": "cold p50: 1:2", "": ""} {
+		"95 % (5 of 10)": "95 % (5 of 10)",
+		"50%ile":         "50%ile", "<b>": "&#60;b&#62;", "cold p50: 1:2": "cold p50: 1:2", "": ""} {
 		if got := Markdown(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}

@@ -33,7 +33,8 @@ func Markdown(text string) string {
 // compiled once, never changed. Sources: GitHub Docs, "Autolinked references and URLs"; GitHub Flavored Markdown, 6.9;
 // GitLab Docs, "GitLab-specific references".
 var autolinks = []*regexp.Regexp{
-	regexp.MustCompile(`([@#!&~$%])([\pL\pN_"])`), // people, issues; GitLab's merge requests, labels, …
+	regexp.MustCompile(`([@#!&~$])([\pL\pN_"])`),      // people, issues; GitLab's merge requests, labels, …
+	regexp.MustCompile(`((?:^|[^0-9])%)([\pL\pN_"])`), // milestones, but not 50%ile
 	regexp.MustCompile(`(:)(//)`),
 	regexp.MustCompile(`(?i)\b(www)(\.)`),
 	regexp.MustCompile(`(?i)\b(mailto|xmpp)(:)`),
