@@ -71,8 +71,7 @@ func (a App) History(ctx context.Context, dir string, o HistoryOptions) (*Histor
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, fail.Input("%s has no runs in it", dir).
-			WithHint("name the folder that runs' folders are in, such as latency-samples")
+		return nil, noRuns(dir, leftOut)
 	}
 	newest, err := chosen(all, o.Of)
 	if err != nil {

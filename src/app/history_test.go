@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vhive-serverless/STeLLAR/src/acceptance/lab"
 	"github.com/vhive-serverless/STeLLAR/src/analyze"
 	"github.com/vhive-serverless/STeLLAR/src/app"
 	"github.com/vhive-serverless/STeLLAR/src/archive"
 	"github.com/vhive-serverless/STeLLAR/src/experiment"
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 	"github.com/vhive-serverless/STeLLAR/src/run"
 	"github.com/vhive-serverless/STeLLAR/src/run/runtest"
 )
@@ -174,5 +176,21 @@ func checkYear(t *testing.T, out *app.HistoryOutcome) {
 			": SubExperiments[0].Bursts 11, not 10") || out.LeftOut[1].Short != "SubExperiments[0].Bursts 11, not 10" ||
 		!strings.Contains(got, week(61).ID+": only deployed") {
 		t.Errorf("left out:\n%s", got)
+	}
+}
+
+// Of a folder in which no run can be followed, the error says why, and not that there is none.
+func TestHistoryOfNoRun(t *testing.T) {
+	var log lab.Log
+	w, _, _ := homeApp(t, &log)
+	dir := t.TempDir()
+	rec := week(0)
+	rec.Experiment = nil
+	writePast(t, dir, rec, 0, 0)
+	must(t, os.MkdirAll(filepath.Join(dir, "broken", run.RecordFile), 0o755))
+	_, err := w.History(t.Context(), dir, app.HistoryOptions{})
+	if fail.Code(err) != fail.CodeInput || !strings.Contains(fmt.Sprint(err), rec.ID+": without an experiment") ||
+		!strings.Contains(fmt.Sprint(err), "broken: ") {
+		t.Errorf("%v", err)
 	}
 }

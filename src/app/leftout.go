@@ -3,6 +3,8 @@ package app
 import (
 	"fmt"
 	"strings"
+
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // LeftOut is something in a history's folder that is not in the history.
@@ -37,4 +39,21 @@ func otherExperiment(p, of past) LeftOut {
 	}
 	return LeftOut{Path: p.path, Kind: leftOther, Short: short,
 		Why: "another experiment than that of " + of.ID + ": " + strings.Join(unlike, "; ")}
+}
+
+// noRuns is the error of a folder without a run that can be followed. It says why those are left out that are there.
+func noRuns(dir string, leftOut []LeftOut) error {
+	if len(leftOut) == 0 {
+		return fail.Input("%s has no runs in it", dir).
+			WithHint("name the folder that runs' folders are in, such as latency-samples")
+	}
+	const most = 10
+	text := dir + " has no run that can be followed:"
+	for _, l := range leftOut[:min(most, len(leftOut))] {
+		text += fmt.Sprintf("\n%s: %s", l.Path, l.Why)
+	}
+	if n := len(leftOut) - most; n > 0 {
+		text += fmt.Sprintf("\nand %d more", n)
+	}
+	return fail.Input("%s", text)
 }
