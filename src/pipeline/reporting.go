@@ -124,13 +124,16 @@ func CheckResults(dir string, rec *run.Record) error {
 	return nil
 }
 
-// CheckRows is CheckResults, and refuses a run whose record counts rows of which there are none any more. Reported
-// without them, statistics of what was measured would be replaced by those of nothing.
+// CheckRows is CheckResults, and refuses a run with tables that are no regular files, and one whose record counts rows
+// of which there are none any more. Reported without them, statistics of what was measured would be replaced by those of nothing.
 func CheckRows(dir string, rec *run.Record) error {
 	if err := CheckResults(dir, rec); err != nil {
 		return err // its folders may be anywhere
 	}
 	for _, res := range rec.Results {
+		if err := checkTables(filepath.Join(dir, res.Folder)); err != nil {
+			return err
+		}
 		file := filepath.Join(dir, res.Folder, study.LatenciesFile)
 		if res.Rows == 0 {
 			continue
@@ -142,6 +145,34 @@ func CheckRows(dir string, rec *run.Record) error {
 		if gone != "" {
 			return fail.Input("%s %s, but %s says that it had %d rows", file, gone, run.RecordFile, res.Rows).
 				WithHint("put the file back; nothing was written, and the statistics of the run are as they were")
+		}
+	}
+	return nil
+}
+
+// checkTables opens every table of a sub-experiment's folder: what is no regular file is an error of bad input, before
+// anything reads it or waits for it.
+func checkTables(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fail.Input("the results of the run: %w", err)
+	}
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".csv" {
+			continue
+		}
+		f, err := wholefile.Open(filepath.Join(folder, e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // who needs it says it
+		}
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("read the recorded rows: %w", err)
 		}
 	}
 	return nil

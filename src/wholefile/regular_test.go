@@ -18,7 +18,7 @@ import (
 func oddFiles(t *testing.T) map[string]string {
 	t.Helper()
 	dir := t.TempDir()
-	t.Chdir(dir) // paths of sockets are short
+	t.Chdir(dir)                           // paths of sockets are short
 	l, err := net.Listen("unix", "socket") //nolint:noctx // a local socket
 	if err != nil {
 		t.Fatal(err)
