@@ -125,7 +125,8 @@ func CheckResults(dir string, rec *run.Record) error {
 }
 
 // CheckRows is CheckResults, and refuses a run with tables that are no regular files, and one whose record counts rows
-// of which there are none any more. Reported without them, statistics of what was measured would be replaced by those of nothing.
+// of which there are none any more. Reported without them, statistics of what was measured would be replaced by those
+// of nothing.
 func CheckRows(dir string, rec *run.Record) error {
 	if err := CheckResults(dir, rec); err != nil {
 		return err // its folders may be anywhere
