@@ -27,6 +27,9 @@ func Open(path string) (*os.File, error) {
 	// because the file may have been replaced meanwhile; without O_NONBLOCK, a FIFO would wait for a writer.
 	info, err := os.Stat(path)
 	if err != nil {
+		if inner, ok := errors.AsType[*fs.PathError](err); ok {
+			inner.Op = "open" // which was asked for
+		}
 		return nil, unreadable(err)
 	}
 	if err := checkRegular(path, info); err != nil {
