@@ -71,8 +71,8 @@ func ReadFile(path string) (text []byte, err error) {
 	return text, err
 }
 
-// ownDescriptor matches the names of a process's own descriptors.
-var ownDescriptor = regexp.MustCompile(`^/(dev/stdin|dev/fd/[0-9]+|proc/self/fd/[0-9]+)$`)
+// ownDescriptor matches the names of a process's own descriptors; compiled once, never changed.
+var ownDescriptor = regexp.MustCompile(`^/(dev/std(in|out|err)|dev/fd/[0-9]+|proc/self/fd/[0-9]+)$`)
 
 // unreadable gives an error of opening the exit code of bad input, unless it is that the file is not there,
 // which callers tell apart, or that this process has too many files open.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -99,5 +100,19 @@ func TestOwnDescriptor(t *testing.T) {
 	defer in.Close() //nolint:errcheck // only read from
 	if text, err := ReadFile("/dev/fd/" + strconv.Itoa(int(in.Fd()))); err != nil || string(text) != "x" {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// An output does not take the place of /dev/stdout, which is a link to a regular file where output is redirected.
+func TestOwnDescriptorIsNoOutput(t *testing.T) {
+	for _, path := range []string{"/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/1", "/dev/../dev/stdout"} {
+		// Replace itself would do harm if it failed.
+		err := checkOutput(path)
+		if fail.Code(err) != fail.CodeInput || !strings.Contains(err.Error(), "open file of this process") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if err := checkOutput(filepath.Join(t.TempDir(), "stdout")); err != nil {
+		t.Error(err)
 	}
 }

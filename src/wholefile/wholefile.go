@@ -35,8 +35,8 @@ func Replace(path string, write func(io.Writer) error) error {
 // is at path and is no regular file, such as /dev/stdout or a FIFO, is an error of bad input: the new file must not
 // take its place.
 func CreateBeside(path string) (*os.File, error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fail.Input("%w", &fs.PathError{Op: "write", Path: path, Err: notRegular(info.Mode())})
+	if err := checkOutput(path); err != nil {
+		return nil, err
 	}
 	name := fmt.Sprintf(".%s-%016x", filepath.Base(path), rand.Uint64())
 	f, err := os.OpenFile(filepath.Join(filepath.Dir(path), name), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o666)
@@ -44,4 +44,17 @@ func CreateBeside(path string) (*os.File, error) {
 		inner.Path = path // which the user has named
 	}
 	return f, err
+}
+
+// checkOutput is an error of bad input for a path at which a new file would take the place of what is no file, or of the
+// link to one of a process's descriptors.
+func checkOutput(path string) error {
+	if ownDescriptor.MatchString(filepath.Clean(path)) {
+		return fail.Input("%w", &fs.PathError{Op: "write", Path: path,
+			Err: errors.New("it is an open file of this process, which cannot be replaced")})
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fail.Input("%w", &fs.PathError{Op: "write", Path: path, Err: notRegular(info.Mode())})
+	}
+	return nil
 }
