@@ -46,8 +46,8 @@ func CreateBeside(path string) (*os.File, error) {
 	return f, err
 }
 
-// checkOutput is an error of bad input for a path at which a new file would take the place of what is no file, or of the
-// link to one of a process's descriptors.
+// checkOutput is an error of bad input for a path at which a new file would take the place of what is no file, or of
+// the link to one of a process's descriptors.
 func checkOutput(path string) error {
 	if ownDescriptor.MatchString(filepath.Clean(path)) {
 		return fail.Input("%w", &fs.PathError{Op: "write", Path: path,
