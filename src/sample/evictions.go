@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // EvictionsFile is the name of the file of waits in a sub-experiment's folder.
@@ -120,7 +120,7 @@ func ReadEvictions(dir string) ([]Eviction, error) {
 
 // readLines reads a small file of known columns, without its header.
 func readLines(path string, columns []string) (lines [][]string, err error) {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read rows: %w", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
 // fullDisk has so much space left.
@@ -27,7 +29,8 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 // TestAFullDiskLeavesWholeRows: of a burst that does not fit, nothing stays, however many writes it took.
 func TestAFullDiskLeavesWholeRows(t *testing.T) {
 	for _, c := range []struct{ rows, left int }{
-		{rows: 3, left: 100}, {rows: 3, left: 0}, {rows: 20_000, left: pieceBytes}, {rows: 20_000, left: 3*pieceBytes + 100},
+		{rows: 3, left: 100}, {rows: 3, left: 0}, {rows: 20_000, left: pieceBytes},
+		{rows: 20_000, left: 3*pieceBytes + 100},
 	} {
 		t.Run(fmt.Sprintf("%d rows, %d bytes", c.rows, c.left), func(t *testing.T) { fillDisk(t, c.rows, c.left) })
 	}
@@ -60,6 +63,25 @@ func fillDisk(t *testing.T, burst, left int) {
 	rows, torn, err := ReadFile(path)
 	if err != nil || torn != 0 || len(rows) != 1 {
 		t.Errorf("%d rows, torn line %d, %v; want the burst that was flushed, whole", len(rows), torn, err)
+	}
+}
+
+// TestRowsAreOfRegularFiles: a FIFO as a file of rows is refused, and not waited for.
+func TestRowsAreOfRegularFiles(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "latencies.csv")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, read := range map[string]func() error{
+		"ReadFile":      func() error { _, _, err := ReadFile(fifo); return err },
+		"JoinPerfCosts": func() error { _, err := JoinPerfCosts(nil, fifo); return err },
+		"readLines":     func() error { _, err := readLines(fifo, nil); return err },
+		"readMillis":    func() error { _, err := readMillis(fifo, nil); return err },
+		"Rewrite":       func() error { return rewrite(fifo, func(*Sample) {}) },
+	} {
+		if err := read(); fail.Code(err) != fail.CodeInput {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // Numbers are those of a column of a table.
@@ -42,7 +42,7 @@ func ReadEvents(dir string) (numbers []Numbers, events int, err error) {
 // readMillis reads columns of durations, and counts the rows. Warm-up is left out, and so is a last line that a crash
 // tore.
 func readMillis(path string, numbers []Numbers) (rows int, err error) {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		return 0, fmt.Errorf("read rows: %w", err)
 	}

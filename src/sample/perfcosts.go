@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // PerfCostFile is the name of the file of invocations of perf-cost in a sub-experiment's folder.
@@ -149,7 +150,7 @@ func ReadPerfCosts(dir string) ([]PerfCost, error) {
 // JoinPerfCosts gives each invocation its row of latencies.csv, which has the same order. What one of the files lacks
 // after a crash is left out.
 func JoinPerfCosts(rows []PerfCost, latencies string) ([]PerfCost, error) {
-	f, err := os.Open(latencies)
+	f, err := wholefile.Open(latencies)
 	if err != nil {
 		return nil, fmt.Errorf("read the recorded rows: %w", err)
 	}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // CmdNumbers are the numbers of a column of cmds.csv.
@@ -30,7 +30,7 @@ type CmdFailures struct {
 // out, and so is a last line that a crash tore.
 func ReadCmds(dir string, tests []string) (numbers []CmdNumbers, failed []CmdFailures, err error) {
 	path := filepath.Join(dir, CmdsFile)
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read rows: %w", err)
 	}

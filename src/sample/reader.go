@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // maxLine bounds one row of the file, line breaks inside quotes included; a real row is a few hundred bytes.
@@ -165,7 +165,7 @@ func (r *Reader) located(err error) error {
 // ReadFile reads a whole file. torn is the number of a torn last line that was left out, 0 if there is none. After an
 // error, the rows before it are returned as well.
 func ReadFile(path string) (rows []Sample, torn int, err error) {
-	f, err := os.Open(path)
+	f, err := wholefile.Open(path)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read samples: %w", err)
 	}

@@ -187,7 +187,7 @@ func TestReadFileFailures(t *testing.T) {
 	if _, _, err := ReadFile(filepath.Join(dir, "none.csv")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got error %v, want one of a missing file", err)
 	}
-	if _, _, err := ReadFile(dir); err == nil || fail.Code(err) != fail.CodeFailed {
+	if _, _, err := ReadFile(dir); fail.Code(err) != fail.CodeInput {
 		t.Errorf("reading a folder: got error %v", err)
 	}
 	path := filepath.Join(dir, "bad.csv")

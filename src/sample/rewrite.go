@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/vhive-serverless/STeLLAR/src/wholefile"
 )
 
 // rewriteSuffix marks the file that takes the place of another one once it is whole.
@@ -22,7 +24,7 @@ func Rewrite(path string, change func(*Sample)) error {
 }
 
 func rewrite(path string, change func(*Sample)) (err error) {
-	in, err := os.Open(path)
+	in, err := wholefile.Open(path)
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/vhive-serverless/STeLLAR/src/fail"
 )
 
-// Writer writes latencies.csv. Rows gather in a buffer, and are written as it fills. Flush writes the rest and makes all
-// durable with one fsync, so a burst of any size costs the disk once. A crash loses at most rows of the burst that was
-// not flushed. It is not safe for concurrent use.
+// Writer writes latencies.csv. Rows gather in a buffer, and are written as it fills. Flush writes the rest and makes
+// all durable with one fsync, so a burst of any size costs the disk once. A crash loses at most rows of the burst that
+// was not flushed. It is not safe for concurrent use.
 type Writer struct {
 	out   io.Writer
 	name  string // for messages
