@@ -52,6 +52,9 @@ func parseResponse(raw []byte) (*rawResponse, error) {
 	if len(raw) == 0 {
 		raw = []byte("null") // a function may answer nothing
 	}
+	if res, ok := readUsual(raw); ok {
+		return parseObject(&res)
+	}
 	if raw[0] == '{' {
 		var res functionResponse
 		err := json.Unmarshal(raw, &res)
