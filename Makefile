@@ -102,7 +102,7 @@ fuzz: ## each fuzz target for a minute
 	go test -run '^$$' -fuzz FuzzRead -fuzztime 60s ./src/experiment/trace
 	go test -run '^$$' -fuzz FuzzJournal -fuzztime 60s ./src/run
 	go test -run '^$$' -fuzz FuzzRequest -fuzztime 60s ./raw-code/measure/go
-	go test -run '^$$$$' -fuzz FuzzUsualResponse -fuzztime 60s ./src/local
+	go test -run '^$$' -fuzz FuzzUsualResponse -fuzztime 60s ./src/local
 
 bench: setup build ## ratios, measured in one run
 	./scripts/bench.sh

@@ -26,7 +26,6 @@ func (g *gateway) Begin(x *http1.Exchange) bool {
 	}
 	id := newRequestID()
 	f.invokeLater(x, f.invocation(r, id, path, x.Body), func(res result) {
-		f.exit() // a client that does not take its answer does not hold it either
 		raw := res.raw
 		if res.kind != "" {
 			raw = refusal(res.kind, res.msg)
@@ -40,8 +39,13 @@ func (g *gateway) Begin(x *http1.Exchange) bool {
 	return true
 }
 
-// invokeLater gives the request to an instance, or queues it, and returns; done gets its result.
-func (f *function) invokeLater(x *http1.Exchange, inv *invocation, done func(result)) {
+// invokeLater gives the request to an instance, or queues it, and returns; send gets its result, and does not wait for
+// the client. Then the version is exited.
+func (f *function) invokeLater(x *http1.Exchange, inv *invocation, send func(result)) {
+	done := func(res result) {
+		send(res)
+		f.exit()
+	}
 	g, w, err := f.place()
 	switch {
 	case err != nil:
@@ -56,9 +60,8 @@ func (f *function) invokeLater(x *http1.Exchange, inv *invocation, done func(res
 	}
 	f.begin(g)
 	inv.resume = func() {
-		res, final := f.settle(g.in, inv, <-inv.result)
-		if final {
-			done(res)
+		if f.settleLater(g.in, inv, <-inv.result, send) {
+			f.exit()
 			return
 		}
 		f.spawn(x, done, func(ctx context.Context) result { return f.invoke(ctx, inv.again()) })

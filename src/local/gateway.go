@@ -205,42 +205,77 @@ func (f *function) bury(g grant) (res result, final bool) {
 
 // settle makes an HTTP answer from an instance's, or finds that the request goes to another instance.
 func (f *function) settle(in *instance, inv *invocation, res result) (answer result, final bool) {
+	if f.undelivered(in, res) {
+		return result{}, false
+	}
+	early := f.releaseEarly(in, res)
+	res = f.interpret(inv, res)
+	f.record(in, inv, res)
+	if !early {
+		f.release(in)
+	}
+	return res, true
+}
+
+// settleLater is settle that passes the answer to send before it records the request, because that takes a while. The
+// instance is free for the next request by then, and does not end before the request is recorded.
+func (f *function) settleLater(in *instance, inv *invocation, res result, send func(result)) (final bool) {
+	if f.undelivered(in, res) {
+		return false
+	}
+	in.recording.RLock()
+	defer in.recording.RUnlock()
+	early := f.releaseEarly(in, res)
+	res = f.interpret(inv, res)
+	if !early {
+		f.release(in)
+	}
+	f.log.late.RLock()
+	defer f.log.late.RUnlock()
+	send(res)
+	f.record(in, inv, res)
+	return true
+}
+
+// undelivered reports whether the request goes to another instance. An instance in an unknown state is retired.
+func (f *function) undelivered(in *instance, res result) bool {
 	if res.kind == kindTimeout || res.kind == kindUndelivered {
 		f.retireInstance(in)
 	}
 	if res.kind == kindUndelivered {
 		f.release(in)
-		return result{}, false
 	}
-	return f.conclusion(in, inv, res), true
+	return res.kind == kindUndelivered
 }
 
 // maxParseHeld is the largest response that is parsed while its instance is still held: parsing a long one takes
 // milliseconds, which must not be part of the queue time of the next request.
 const maxParseHeld = 64 << 10
 
-// conclusion makes an HTTP answer from an instance's answer, records the request and returns its place.
-func (f *function) conclusion(in *instance, inv *invocation, res result) result {
+// releaseEarly returns the place of a request whose response is long.
+func (f *function) releaseEarly(in *instance, res result) bool {
 	early := len(res.body) > maxParseHeld
 	if early {
 		f.release(in)
 	}
-	if res.kind == "" && res.raw == nil && !inv.direct {
-		raw, err := parseResponse(res.body)
-		if err != nil {
-			res = f.badResponse(res, err)
-		} else {
-			res.raw = raw
-		}
+	return early
+}
+
+// interpret makes an HTTP answer from an instance's answer.
+func (f *function) interpret(inv *invocation, res result) result {
+	if res.kind != "" || res.raw != nil || inv.direct {
+		return res
 	}
-	f.record(in, inv, res)
-	if !early {
-		f.release(in)
+	raw, err := parseResponse(res.body)
+	if err != nil {
+		return f.badResponse(res, err)
 	}
+	res.raw = raw
 	return res
 }
 
-// record writes the request's log lines. They are written before the answer, so that whoever has the answer finds them.
+// record writes the request's log lines. Whoever has the answer finds them: they are written before it, or the log is
+// read after them.
 func (f *function) record(in *instance, inv *invocation, res result) {
 	r := inv.report(in, res)
 	if inv.tail != nil {

@@ -42,6 +42,8 @@ type instance struct {
 	output atomic.Pointer[outputPipe] // what it prints
 	tail   atomic.Pointer[logTail]    // of the invocation that it has, where its caller wants it
 
+	recording sync.RWMutex // held for reading while a request that may have its answer is not recorded
+
 	pid     atomic.Int64  // of a process
 	spawned chan struct{} // closed once pid is known, or there is none
 
@@ -244,8 +246,11 @@ func (in *instance) initTimedOut() {
 	})
 }
 
-// end kills the instance for a reason; the first reason counts.
+// end kills the instance for a reason; the first reason counts. Requests that have their answer are recorded before,
+// while the instance's memory can be read.
 func (in *instance) end(why result) {
+	in.recording.Lock()
+	in.recording.Unlock() //nolint:staticcheck // nothing is to be done under it
 	in.mu.Lock()
 	if !in.dead && in.reason.kind == "" {
 		in.reason = why

@@ -23,6 +23,8 @@ type logFile struct {
 	path string
 	half int64 // one file's share of the bound
 
+	late sync.RWMutex // held for reading from before a request's answer to its last line, where that comes later
+
 	mu      sync.Mutex
 	file    *os.File // nil until the first line, and after close
 	buf     *bufio.Writer
@@ -129,8 +131,10 @@ func (l *logFile) flushLater() {
 }
 
 // read returns the log from offset on, at most limit bytes, and the offset after it. An offset that is older than the
-// kept part is moved up.
+// kept part is moved up. The lines of requests whose answer has been sent are in it.
 func (l *logFile) read(offset, limit int64) ([]byte, int64, error) {
+	l.late.Lock()
+	l.late.Unlock() //nolint:staticcheck // it is only waited for
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil {
