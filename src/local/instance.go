@@ -250,12 +250,12 @@ func (in *instance) initTimedOut() {
 // while the instance's memory can be read.
 func (in *instance) end(why result) {
 	in.recording.Lock()
-	in.recording.Unlock() //nolint:staticcheck // nothing is to be done under it
 	in.mu.Lock()
 	if !in.dead && in.reason.kind == "" {
 		in.reason = why
 	}
 	in.mu.Unlock()
+	in.recording.Unlock()
 	in.kill()
 }
 

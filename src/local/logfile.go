@@ -134,8 +134,8 @@ func (l *logFile) flushLater() {
 // kept part is moved up. The lines of requests whose answer has been sent are in it.
 func (l *logFile) read(offset, limit int64) ([]byte, int64, error) {
 	l.late.Lock()
-	l.late.Unlock() //nolint:staticcheck // it is only waited for
 	l.mu.Lock()
+	l.late.Unlock()
 	defer l.mu.Unlock()
 	if l.file == nil {
 		return nil, min(offset, l.start+l.size), nil
