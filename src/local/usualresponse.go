@@ -8,8 +8,8 @@ import (
 
 // readUsual reads a function's answer in the form that most functions write: an object with a status of three digits
 // and, in any order and each at most once, headers that are strings, a body and isBase64Encoded. Its texts have no
-// escape other than those of one letter. Every other answer, valid or not, is left to encoding/json, which takes several
-// times as long: ok is false. Where ok is true, the result is that of encoding/json.
+// escape other than those of one letter. Every other answer, valid or not, is left to encoding/json, which takes
+// several times as long: ok is false. Where ok is true, the result is that of encoding/json.
 func readUsual(raw []byte) (res functionResponse, ok bool) {
 	s := &usualScanner{left: raw}
 	if !utf8.Valid(raw) || !s.members(func(name string) bool { return s.member(&res, name) }) {

@@ -24,11 +24,13 @@ var (
 		`{"statusCode":200,"statusCode":201}`, `{"statusCode":200,"body":"a","body":null}`,
 		`{"statusCode":200,"headers":{"a":"1","a":"2"}}`, `{"statusCode":200,"headers":{},"headers":{"a":"1"}}`,
 		`{"statusCode":200,"headers":{"a":1}}`, `{"statusCode":200,"headers":null}`, `{"statusCode":200,"headers":[]}`,
-		`{"statusCode":200,"isBase64Encoded":true,"isBase64Encoded":false}`, `{"statusCode":200,"isBase64Encoded":truefalse}`,
+		`{"statusCode":200,"isBase64Encoded":true,"isBase64Encoded":false}`,
+		`{"statusCode":200,"isBase64Encoded":truefalse}`,
 		`{"statusCode":200,"multiValueHeaders":{"a":["1"]}}`, `{"statusCode":200,"cookies":["a=b"]}`,
 		`{"statusCode":200,"extra":1}`, `{"statusCode":200,"body":{"a":1}}`, `{"statusCode":200,"body":"\u0041"}`,
 		`{"statusCode":200,"body":"\x"}`, `{"statusCode":200,"body":"\"}`, `{"statusCode":200,"body":"\\"`,
-		"{\"statusCode\":200,\"body\":\"a\nb\"}", "{\"statusCode\":200,\"body\":\"\xff\"}", "\xff", "{\"statusCode\":200}\x00",
+		"{\"statusCode\":200,\"body\":\"a\nb\"}", "{\"statusCode\":200,\"body\":\"\xff\"}", "\xff",
+		"{\"statusCode\":200}\x00",
 	}
 )
 
