@@ -234,6 +234,7 @@ func (f *function) settleLater(in *instance, inv *invocation, res result, send f
 	defer f.log.late.RUnlock()
 	send(res)
 	f.record(in, inv, res)
+	f.platform.wakeful.note(f.platform.defect)
 	return true
 }
 

@@ -53,6 +53,7 @@ type Platform struct {
 	byName    atomic.Pointer[map[string]*function] // by their names in the Lambda API
 	instances atomic.Int64
 	sharedTmp sync.Once // see noteSharedTmp
+	wakeful   wakeful
 
 	mu       sync.Mutex
 	services map[string]*service

@@ -77,6 +77,7 @@ func servePlatform(ctx context.Context, stdout io.Writer, l sandbox.Level, opts 
 		return err
 	}
 	sandbox.HideMemory()
+	reserveProcessor()
 	secret, err := inherited(secretsFD)
 	if err != nil {
 		return fail.With(fail.CodeFailed, "local serve: %w", err)
