@@ -29,7 +29,8 @@ const (
 // reserveProcessor gives Go's scheduler a processor (GOMAXPROCS) for the goroutine of wakeful.
 func reserveProcessor() { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1) }
 
-// note is called with each request. A panic is passed to defect.
+// note is called with each request, behind its answer: to start a goroutine may wake a thread. A panic is passed to
+// defect.
 func (w *wakeful) note(defect func(error)) {
 	w.requests.Add(1)
 	if !w.awake.Load() && w.awake.CompareAndSwap(false, true) {
