@@ -178,7 +178,10 @@ func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfw
 // room is memory for the rows of a window, made before the load begins: were it made while rows come, it would be
 // copied, paged in and collected in the first half second, at the cost of the load.
 func (l *Load) room() []sample.Sample {
-	const looked = 1 << 20 // of the timetable's beginning
+	const (
+		looked = 1 << 17 // of the timetable's beginning: some milliseconds
+		large  = 4096    // rows of which the garbage of others would be felt
+	)
 	next := l.Instants()
 	most, n, end := 0, 0, windowLength
 	for range looked {
@@ -196,7 +199,9 @@ func (l *Load) room() []sample.Sample {
 	for i := range rows {
 		rows[i] = sample.Empty() // writes to each page
 	}
-	runtime.GC() // the next collection is as far away as it can be
+	if len(rows) >= large {
+		runtime.GC() // the next collection is as far away as it can be
+	}
 	return rows[:0]
 }
 
