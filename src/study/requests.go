@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"path"
@@ -76,11 +78,21 @@ func (e *Env) getenv(name string) string {
 	return e.Getenv(name)
 }
 
+// readBody reads the file of a body, of any size: an upload may be large.
+func readBody(path string) (text []byte, err error) {
+	f, err := wholefile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return io.ReadAll(f)
+}
+
 // body reads a body's bytes.
 func (e *Env) body(b experiment.Body) (probe.Body, error) {
 	switch {
 	case b.File != "":
-		text, err := wholefile.ReadFile(b.File)
+		text, err := readBody(b.File)
 		if err != nil {
 			return probe.Body{}, fail.Input("sub-experiment %d (%s): read the body: %w", e.Index, e.Sub.Title, err)
 		}
