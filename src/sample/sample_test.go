@@ -312,6 +312,30 @@ func BenchmarkAppendRow(b *testing.B) {
 	}
 }
 
+// TestTextsThatRepeat: the same text is quoted in each row that has it, not only in the first.
+func TestTextsThatRepeat(t *testing.T) {
+	var out bytes.Buffer
+	w := NewWriter(&out)
+	hosts := []string{"a,b", "a,b", "plain", "plain", `"`, `"`, "", "a,b"}
+	for _, host := range hosts {
+		s := full()
+		s.Host = host
+		w.AppendRow(&s)
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	rows, torn, err := readAll(&out)
+	if err != nil || torn != 0 || len(rows) != len(hosts) {
+		t.Fatalf("%d rows, torn %d, %v", len(rows), torn, err)
+	}
+	for i, host := range hosts {
+		if rows[i].Host != host {
+			t.Errorf("row %d: %q is read as %q", i, host, rows[i].Host)
+		}
+	}
+}
+
 // TestEveryClassReadsBack: what a row may say of its failure is what a reader takes.
 func TestEveryClassReadsBack(t *testing.T) {
 	var out bytes.Buffer
