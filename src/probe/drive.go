@@ -145,10 +145,12 @@ func (d *drive) sendDue() time.Duration {
 	now := d.loop.now()
 	d.blocked = false
 	for !d.closed && !d.halted && !d.exhausted && d.at <= now && now < d.lastInstant() {
-		if !d.sendOne() {
+		sent, ok := d.sendOne()
+		if !ok {
 			d.blocked = true
 			break
 		}
+		now = sent
 		if d.advance(); d.at > now {
 			now = d.loop.now()
 		}
@@ -182,25 +184,27 @@ func (d *drive) keep(now time.Duration) {
 	}
 }
 
-// sendOne sends the current request; false if it has to wait.
-func (d *drive) sendOne() bool {
+// sendOne sends the current request, and says when; false if it has to wait.
+func (d *drive) sendOne() (at time.Duration, ok bool) {
 	round := d.rounds[d.target][int((d.k/int64(len(d.rounds)))%int64(d.load.Cycle))]
 	full := d.loop.sockets >= d.connections
 	switch {
 	case !round.reuse && full:
 		d.overloaded = true
-		return false
+		return 0, false
 	case round.reuse && !round.target.pools[d.loop.index].available(): // a slot need not be made ready for nothing
-		return d.awaitConn(full)
+		d.awaitConn(full)
+		return 0, false
 	}
 	s := d.slot(round)
 	if s == nil {
 		d.overloaded = true
-		return false
+		return 0, false
 	}
 	if round.reuse && !s.pool.assignOpenConn(s) {
 		d.free = append(d.free, s)
-		return d.awaitConn(full)
+		d.awaitConn(full)
+		return 0, false
 	}
 	s.stage, s.index, s.planned = armed, int(d.k-d.first), d.at
 	s.second, s.round = d.second, int(d.k/int64(len(d.rounds)))
@@ -208,14 +212,13 @@ func (d *drive) sendOne() bool {
 	s.identify()
 	d.inFlight++
 	s.fire()
-	return true
+	return s.sent, true
 }
 
 // awaitConn notes that the current request has to wait for a connection, and opens another one if that may be.
-func (d *drive) awaitConn(full bool) (sent bool) {
+func (d *drive) awaitConn(full bool) {
 	d.overloaded = d.overloaded || full && d.warming == 0
 	d.warm(d.target)
-	return false
 }
 
 // slot returns a free slot, or a new one.

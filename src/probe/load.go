@@ -126,13 +126,13 @@ func (e *engine) awaitLoad(ctx context.Context, drives []*drive) bool {
 // drain makes the rows of a sustained load, and writes them window by window. After broken is closed, it accepts no
 // more.
 func (r *recorder) drain(landed <-chan []*slot, broken <-chan struct{}, w *selfwatch.Watch) {
+	rows := r.cfg.Load.room() // before the watch looks: what this takes is not the load's
 	var m selfwatch.Mark
 	if w != nil {
 		m = w.Mark()
 	}
 	window := time.NewTicker(windowLength)
 	defer window.Stop()
-	rows := r.cfg.Load.room()
 	var order []place
 	write := func() {
 		order = sortByPlace(rows, order[:0])
