@@ -209,8 +209,8 @@ func (in *instance) timeLeft(inv *invocation) time.Duration {
 	return math.MaxInt64
 }
 
-// deliver gives an invocation its result, once, and has it continue on a goroutine of its own where nobody waits for
-// the result. The caller holds in.mu.
+// deliver gives an invocation its result, once. If no goroutine waits for the result, the invocation continues on a new
+// one. The caller holds in.mu.
 func (in *instance) deliver(inv *invocation, res result) {
 	if in.setResult(inv, res) && inv.resume != nil {
 		fail.Go(in.fn.platform.defect, inv.resume)
