@@ -90,6 +90,7 @@ type apiConn struct {
 	conn   net.Conn
 	limit  io.LimitedReader // bounds a header
 	in     *bufio.Reader
+	parser http1.Parser
 	given  chan struct{} // gets a token when the event that it has waited for is written
 	own    bool          // it is the instance's
 
@@ -155,7 +156,7 @@ func (c *apiConn) readRequest() (*http.Request, error) {
 		return nil, err
 	}
 	begun, _ := c.in.Peek(c.in.Buffered())
-	if r, length, ok := http1.Parse(begun); ok {
+	if r, length, ok := c.parser.Parse(begun); ok {
 		_, _ = c.in.Discard(length)
 		c.limit.N = 1 << 62
 		if r.ContentLength > 0 {

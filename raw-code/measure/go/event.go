@@ -3,16 +3,20 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
-	"strings"
 )
 
 // event is what is needed of an HTTP API event, version 2.0 (version 1.0 has the same fields).
 type event struct {
 	RequestContext  json.RawMessage   `json:"requestContext"`
 	Query           map[string]string `json:"queryStringParameters"`
-	Headers         map[string]string `json:"headers"`
+	Headers         eventHeaders      `json:"headers"`
 	Body            string            `json:"body"`
 	IsBase64Encoded bool              `json:"isBase64Encoded"`
+}
+
+// eventHeaders are the headers that matter. encoding/json does not mind the case of their names' letters.
+type eventHeaders struct {
+	Token string `json:"X-Stellar-Token"`
 }
 
 // fromEvent translates an invocation's event. One without a request context is a direct invocation: its own members
@@ -27,11 +31,7 @@ func fromEvent(data []byte, r *request) {
 		v, ok := e.Query[name]
 		return v, ok
 	}
-	for name, value := range e.Headers {
-		if strings.EqualFold(name, "X-Stellar-Token") {
-			r.token = value
-		}
-	}
+	r.token = e.Headers.Token
 	body := []byte(e.Body)
 	if e.IsBase64Encoded {
 		body, _ = base64.StdEncoding.DecodeString(e.Body) // what is not base64 asks for nothing

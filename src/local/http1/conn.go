@@ -39,6 +39,7 @@ type conn struct {
 
 	in       []byte // its memory
 	unread   []byte // part of in
+	parser   Parser
 	deadline time.Time
 
 	answered chan struct{} // gets a token with each answer
@@ -100,7 +101,7 @@ func (c *conn) serve() {
 
 // next is the request that has arrived, and its length; nil: it is net/http's.
 func (c *conn) next() (*Exchange, int) {
-	r, length, ok := Parse(c.unread)
+	r, length, ok := c.parser.Parse(c.unread)
 	if !ok || r.ContentLength > int64(len(c.unread)-length) {
 		return nil, 0
 	}

@@ -42,6 +42,26 @@ func Parse(data []byte) (r *http.Request, length int, ok bool) {
 	return r, end + len(headEnd), true
 }
 
+// Parser reads the heads of a connection's requests. It remembers the last one of a request without a body, because
+// most clients send the same again and again. Its zero value is ready to use.
+type Parser struct {
+	head    string
+	request http.Request
+}
+
+// Parse is the function Parse. Requests with the same head share their URL and header, which must not be changed.
+func (p *Parser) Parse(data []byte) (r *http.Request, length int, ok bool) {
+	if n := len(p.head); n > 0 && len(data) >= n && string(data[:n]) == p.head {
+		again := p.request
+		return &again, n, true
+	}
+	r, length, ok = Parse(data)
+	if ok && r.ContentLength == 0 {
+		p.head, p.request = string(data[:length]), *r
+	}
+	return r, length, ok
+}
+
 // usualMethod leaves out the methods whose answers differ in form.
 func usualMethod(method string) bool {
 	switch method {

@@ -108,3 +108,35 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(agrees)
 }
+
+// TestParser: a parser that has read other heads reads each one as a new one does.
+func TestParser(t *testing.T) {
+	for _, first := range heads {
+		for _, second := range heads {
+			readsAnew(t, first.text, second.text)
+		}
+	}
+}
+
+// readsAnew has a parser read two heads, the second one three times: behind the first, again, and before another request.
+func readsAnew(t *testing.T, first, second string) {
+	t.Helper()
+	var p Parser
+	if r, _, ok := p.Parse([]byte(first)); ok { // what a server does to a request is none of the next one's
+		r.RemoteAddr, r.Body, r.Method, r.ContentLength = "changed", nil, "changed", 99
+	}
+	for _, text := range []string{second, second, second + first} {
+		got, length, ok := p.Parse([]byte(text))
+		want, wantLength, wantOK := Parse([]byte(text))
+		if ok != wantOK || length != wantLength || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q behind %q: %+v, %d, %v; read anew %+v, %d, %v", text, first, got, length, ok, want, wantLength,
+				wantOK)
+		}
+	}
+}
+
+func FuzzParser(f *testing.F) {
+	f.Add(heads[0].text, heads[1].text)
+	f.Add(heads[0].text, heads[0].text[:20])
+	f.Fuzz(readsAnew)
+}
