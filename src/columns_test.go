@@ -118,17 +118,7 @@ var link = regexp.MustCompile(`\]\([^)]*\)|https?://\S+`)
 // TestDocumentColumns keeps the pages of docs/ and the README files within 100 columns, except tables, code blocks and
 // links.
 func TestDocumentColumns(t *testing.T) {
-	paths := []string{"../README.md", "../experiments/README.md", "../endpoints/README.md"}
-	err := filepath.WalkDir("../docs", func(path string, _ fs.DirEntry, err error) error {
-		if strings.HasSuffix(path, ".md") {
-			paths = append(paths, path)
-		}
-		return err
-	})
-	if err != nil || len(paths) < 10 {
-		t.Fatalf("%d pages, error %v", len(paths), err)
-	}
-	for _, path := range paths {
+	for _, path := range pages(t) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -54,7 +54,8 @@ func differences(without, with parts, delay, tolerance time.Duration) (wrong []s
 			want = delay
 		}
 		if more := with[i] - without[i]; more < want-tolerance || more > want+tolerance {
-			wrong = append(wrong, fmt.Sprintf("%s is %v longer (%v and %v), want %v", name, more, with[i], without[i], want))
+			wrong = append(wrong, fmt.Sprintf("%s is %v longer (%v and %v), want %v", name, more, with[i], without[i],
+				want))
 		}
 	}
 	return wrong

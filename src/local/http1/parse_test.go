@@ -118,7 +118,8 @@ func TestParser(t *testing.T) {
 	}
 }
 
-// readsAnew has a parser read two heads, the second one three times: behind the first, again, and before another request.
+// readsAnew has a parser read two heads, the second one three times: behind the first, again, and before another
+// request.
 func readsAnew(t *testing.T, first, second string) {
 	t.Helper()
 	var p Parser
