@@ -20,9 +20,9 @@ func TestAnswersForOthersAreRefused(t *testing.T) {
 			url := deployTo(t, child.Client, nil)
 			victim := getOK(t, url+"?do=api")
 			api := strings.Split(string(victim.body), `"`)[3]
-			done := make(chan reply, 1)
+			done, g := make(chan reply, 1), newGate(t)
 			go func() { // the same instance: it is the only one that is free
-				r, _ := send(http.MethodGet, url+"?sleep=1500", nil)
+				r, _ := send(http.MethodGet, url+"?"+g.query(), nil)
 				done <- r
 			}()
 			id := ""
@@ -47,6 +47,7 @@ func TestAnswersForOthersAreRefused(t *testing.T) {
 			if res.StatusCode != http.StatusForbidden {
 				t.Errorf("another process: %d %s", res.StatusCode, text)
 			}
+			g.open()
 			if r := <-done; r.status != 200 || r.ID == "" || r.Req != id {
 				t.Errorf("the victim's own answer: %d %s", r.status, r.body)
 			}

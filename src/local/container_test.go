@@ -11,7 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -162,15 +162,18 @@ func TestImageFailures(t *testing.T) {
 	c := testEngine(t)
 	name := fmt.Sprintf("stellar-test-fail:%d", os.Getpid())
 	testImage(t, c, name, architecture)
-	_, ctl := testPlatform(t, func(o *Options) { o.InitTimeout = 2 * time.Second })
-	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.MemoryMB, f.TimeoutSeconds = 64, 1 }))
+	p, ctl := testPlatform(t, func(o *Options) { o.InitTimeout = time.Minute })
+	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) { f.MemoryMB = 64 }))
 	wantFailure(t, url+"?do=exit&code=5", http.StatusBadGateway, kindCrash, "exit status 5")
 	wantFailure(t, url+"?do=alloc&mb=100", http.StatusBadGateway, kindOutOfMemory, "out of memory")
+	getOK(t, url)
+	setTimeout(p, time.Second)
 	wantFailure(t, url+"?do=hang", http.StatusGatewayTimeout, kindTimeout, "timed out after 1.00 seconds")
 	url = deployTo(t, ctl, ofImage(name,
 		func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "exit"} }))
 	wantFailure(t, url, http.StatusBadGateway, kindInitCrash, "cannot find the moon")
-	url = deployTo(t, ctl, ofImage(name,
+	_, impatient := testPlatform(t, func(o *Options) { o.InitTimeout = 2 * time.Second })
+	url = deployTo(t, impatient, ofImage(name,
 		func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": "hang"} }))
 	wantFailure(t, url, http.StatusGatewayTimeout, kindInitTimeout, "not ready 2s after its start")
 	for change, want := range map[*func(*client.FunctionSpec)]string{
@@ -191,10 +194,9 @@ func TestImageHTTP(t *testing.T) {
 	c := testEngine(t)
 	name := fmt.Sprintf("stellar-test-http:%d", os.Getpid())
 	testImage(t, c, name, architecture)
-	_, ctl := testPlatform(t, nil)
+	p, ctl := testPlatform(t, nil)
 	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) {
-		f.ImageContract, f.Concurrency, f.MaxInstances, f.Queueing, f.TimeoutSeconds = client.ContractHTTP, 4, 1,
-			client.QueueingShared, 2
+		f.ImageContract, f.Concurrency, f.MaxInstances, f.Queueing = client.ContractHTTP, 4, 1, client.QueueingShared
 	}))
 	req, err := http.NewRequest(http.MethodPost, url+"?a=1&b=%20", strings.NewReader("the body"))
 	if err != nil {
@@ -220,12 +222,12 @@ func TestImageHTTP(t *testing.T) {
 	if r := get(t, url+"?status=418&size=3"); r.status != 418 || len(r.body) != 3 {
 		t.Errorf("status %d, %q", r.status, r.body)
 	}
-	replies := burst(t, url+"?sleep=400", 4) // in one instance
-	status, _, _ := tally(replies)
-	if span := between(replies); status[http.StatusOK] != 4 || span > 800*time.Millisecond { // one by one: 1200
-		t.Errorf("statuses %v of four requests of 400 ms, %s between the first reply and the last", status, span)
+	if status, _, _ := tally(burst(t, url+"?together=4", 4)); status[http.StatusOK] != 4 { // in one instance
+		t.Errorf("statuses %v of four requests that wait for each other", status)
 	}
-	wantFailure(t, url+"?sleep=3000", http.StatusGatewayTimeout, kindTimeout, "timed out")
+	setTimeout(p, time.Second)
+	wantFailure(t, url+"?hang=1", http.StatusGatewayTimeout, kindTimeout, "timed out")
+	setTimeout(p, time.Minute)
 	wantFailure(t, url+"?exit=1", http.StatusBadGateway, kindCrash, "")
 	wantFailure(t, url+fmt.Sprintf("?size=%d", maxResponse+1), http.StatusRequestEntityTooLarge, kindResponseTooLarge,
 		"over")
@@ -234,8 +236,8 @@ func TestImageHTTP(t *testing.T) {
 	}
 }
 
-// registryOn is Debian's docker-registry on a free port.
-func registryOn(t *testing.T) string {
+// registryOn is Debian's docker-registry on a free port: its address, and what stops it for a while or lets it go on.
+func registryOn(t *testing.T) (address string, stop func(bool)) {
 	t.Helper()
 	address, err := relaytest.FreeAddress()
 	if err != nil {
@@ -260,12 +262,18 @@ func registryOn(t *testing.T) string {
 		}
 		return err == nil
 	})
-	return address
+	return address, func(stop bool) {
+		s := map[bool]syscall.Signal{true: syscall.SIGSTOP, false: syscall.SIGCONT}[stop]
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestColdPull(t *testing.T) {
 	c := testEngine(t)
-	name := fmt.Sprintf("%s/stellar-test-pull:%d", registryOn(t), os.Getpid())
+	registry, stop := registryOn(t)
+	name := fmt.Sprintf("%s/stellar-test-pull:%d", registry, os.Getpid())
 	testImage(t, c, name, architecture)
 	stream, err := c.ImagePush(t.Context(), name, image.PushOptions{RegistryAuth: "e30="})
 	if err != nil {
@@ -279,7 +287,7 @@ func TestColdPull(t *testing.T) {
 	}
 	digest, _, _ = strings.Cut(digest, `"`)
 	repository := name[:strings.LastIndex(name, ":")]
-	_, ctl := testPlatform(t, nil)
+	p, ctl := testPlatform(t, nil)
 	url := deployTo(t, ctl, ofImage(repository+"@"+digest,
 		func(f *client.FunctionSpec) { f.ColdPull, f.KeepAliveSeconds = true, new(0.0) }))
 	getOK(t, url)
@@ -301,11 +309,14 @@ func TestColdPull(t *testing.T) {
 		s, err := ctl.Service(t.Context(), "s")
 		return err == nil && s.Functions[0].Instances == 0
 	})
-	var wait sync.WaitGroup
-	for range 3 { // cold starts that come together wait for one pull
-		wait.Go(func() { getOK(t, url+"?sleep=300") })
+	stop(true)
+	wait, replies := start(t, url, 3, new(atomic.Int32)) // cold starts that come together wait for one pull
+	eventually(t, "all are waiting", func() bool { return allHave(p) == 3 })
+	stop(false)
+	wait()
+	if status, _, _ := tally(replies); status[http.StatusOK] != 3 {
+		t.Errorf("statuses %v", status)
 	}
-	wait.Wait()
 	pulls := 0
 	for _, r := range reports(t, ctl)[2:] {
 		if r.Pull > 0 {

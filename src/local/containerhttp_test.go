@@ -6,9 +6,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/local/client"
 )
@@ -34,21 +33,45 @@ func TestTimedOutRequestLeavesNoWorker(t *testing.T) {
 	testImage(t, c, name, architecture)
 	p, ctl := testPlatform(t, nil)
 	url := deployTo(t, ctl, ofImage(name, func(f *client.FunctionSpec) {
-		f.ImageContract, f.Concurrency, f.Queueing, f.TimeoutSeconds = client.ContractHTTP, 3, client.QueueingShared, 1
+		f.ImageContract, f.Concurrency, f.Queueing = client.ContractHTTP, 3, client.QueueingShared
 	}))
 	getOK(t, url)
 	if n := goroutinesIn("(*instance).work"); n != 3 {
 		t.Fatalf("%d workers of an instance that serves three requests at once", n)
 	}
-	var wait sync.WaitGroup
-	for range 2 {
-		wait.Go(func() { wantFailure(t, url+"?sleep=3000", http.StatusGatewayTimeout, kindTimeout, "timed out") })
-	}
-	wait.Go(func() {
-		time.Sleep(600 * time.Millisecond) // it is served while the others time out, and keeps the instance
-		getOK(t, url+"?sleep=800")
+	var answered atomic.Int32
+	waitForHanging, hanging := start(t, url+"?hang=1", 2, &answered)
+	waitForOther, other := start(t, url+"?signal=1", 1, new(atomic.Int32))
+	var ids []string
+	in := p.everyInstance()[0]
+	eventually(t, "all are served", func() bool {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		ids = nil
+		for id, inv := range in.inflight {
+			if inv.raw.query == "hang=1" {
+				ids = append(ids, id)
+			}
+		}
+		return len(in.inflight) == 3
 	})
-	wait.Wait()
+	for _, id := range ids {
+		timeOutIn(in, id)
+	}
+	waitForHanging()
+	for _, r := range hanging {
+		if r.status != http.StatusGatewayTimeout || r.header.Get("X-Stellar-Error") != kindTimeout {
+			t.Errorf("status %d, %s", r.status, r.body)
+		}
+	}
+	// The other one is served while these time out, and keeps the instance.
+	if err := c.ContainerKill(t.Context(), containersOf(t, c, p.opts.Dir)[0].ID, "USR1"); err != nil {
+		t.Fatal(err)
+	}
+	waitForOther()
+	if other[0].status != http.StatusOK {
+		t.Errorf("the other one: %d %s", other[0].status, other[0].body)
+	}
 	eventually(t, "the instance ends", func() bool {
 		return len(containersOf(t, c, p.opts.Dir)) == 0 && p.Status().Instances == 0
 	})

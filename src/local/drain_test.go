@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/vhive-serverless/STeLLAR/src/local/client"
@@ -15,8 +16,9 @@ func TestRetire(t *testing.T) {
 	url := deployTo(t, c, nil)
 	idle := getOK(t, url)
 	busy := make(chan reply, 1)
+	g := newGate(t)
 	go func() {
-		r, _ := send(http.MethodGet, url+"?sleep=2000", nil)
+		r, _ := send(http.MethodGet, url+"?"+g.query(), nil)
 		busy <- r
 	}()
 	eventually(t, "the request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
@@ -28,6 +30,7 @@ func TestRetire(t *testing.T) {
 	if r := getOK(t, url); !r.Cold {
 		t.Errorf("after retire: %+v", r)
 	}
+	g.open()
 	if r := <-busy; r.status != http.StatusOK || r.ID != idle.ID {
 		t.Errorf("the busy one's request: %d %+v", r.status, r)
 	}
@@ -69,15 +72,16 @@ func TestReplaceDrainsTheOldVersion(t *testing.T) {
 	}
 	url := deployTo(t, c, version("1"))
 	first := getOK(t, url)
-	old := make(chan []reply, 1)
-	go func() { old <- burst(t, url+"?sleep=400", 3) }() // one is served, two wait
-	eventually(t, "the old version is busy",
-		func() bool { return strings.Count(logOf(t, c), "START ") == 2 && queued(p) == 2 })
+	g := newGate(t)
+	wait, old := start(t, url+"?"+g.query(), 3, new(atomic.Int32))
+	eventually(t, "one is served, two wait", func() bool { return g.seen.Load() == 1 && queued(p) == 2 })
 	deployTo(t, c, version("2"))
 	if r := getOK(t, url); r.Ver != "2" || !r.Cold {
 		t.Errorf("after the replacement: %+v", r)
 	}
-	for _, r := range <-old {
+	g.open()
+	wait()
+	for _, r := range old {
 		if r.status != http.StatusOK || r.Ver != "1" {
 			t.Errorf("a request of the old version: %d %s", r.status, r.body)
 		}

@@ -23,16 +23,17 @@ func outputOf(err error) string {
 }
 
 func TestInitFailures(t *testing.T) {
-	_, c := testPlatform(t, func(o *Options) { o.InitTimeout = 3 * time.Second })
 	for _, test := range []struct {
 		init, kind, text string
 		status           int
+		within           time.Duration
 	}{
-		{"exit", kindInitCrash, "exit status 3; its last output: cannot find the moon", 502},
-		{"error", kindInitError, "Moon.Missing: no moon", 502},
-		{"hang", kindInitTimeout, "not ready 3s after its start", 504},
+		{"exit", kindInitCrash, "exit status 3; its last output: cannot find the moon", 502, time.Minute},
+		{"error", kindInitError, "Moon.Missing: no moon", 502, time.Minute},
+		{"hang", kindInitTimeout, "not ready 1s after its start", 504, time.Second},
 	} {
 		t.Run(test.init, func(t *testing.T) {
+			_, c := testPlatform(t, func(o *Options) { o.InitTimeout = test.within })
 			url := deployTo(t, c, func(f *client.FunctionSpec) { f.Environment = map[string]string{"INIT": test.init} })
 			r := wantFailure(t, url, test.status, test.kind, test.text)
 			got := reports(t, c)
@@ -62,10 +63,12 @@ func TestCrashes(t *testing.T) {
 }
 
 func TestHang(t *testing.T) {
-	_, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *client.FunctionSpec) { f.TimeoutSeconds = 1 })
+	p, c := testPlatform(t, nil)
+	url := deployTo(t, c, nil)
 	first := getOK(t, url)
+	setTimeout(p, time.Second)
 	wantFailure(t, url+"?do=hang", 504, kindTimeout, "Task timed out after 1.00 seconds")
+	setTimeout(p, time.Minute)
 	if r := getOK(t, url); !r.Cold {
 		t.Errorf("after a timeout: %+v", r)
 	}
@@ -151,7 +154,8 @@ func TestClientDisconnect(t *testing.T) {
 	url := deployTo(t, c, nil)
 	first := getOK(t, url)
 	ctx, cancel := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"?sleep=2000", nil)
+	g := newGate(t)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"?"+g.query(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +175,7 @@ func TestClientDisconnect(t *testing.T) {
 	if other := getOK(t, url); other.ID == first.ID { // the instance is still busy
 		t.Error("the busy instance got a second request")
 	}
+	g.open()
 	eventually(t, "the first request is finished", func() bool { return len(reports(t, c)) == 3 })
 	for range 2 {
 		if r := getOK(t, url); r.Cold || r.Req != r.header.Get("X-Amzn-Requestid") {

@@ -45,7 +45,10 @@ type function struct {
 }
 
 // waiter is a request in the queue.
-type waiter struct{ got chan grant }
+type waiter struct {
+	got   chan grant
+	timer *time.Timer // of the longest wait
+}
 
 // grant is a request's place in an instance.
 type grant struct {
@@ -123,21 +126,20 @@ func (f *function) place() (g grant, w *waiter, err error) {
 	if f.spec.Queueing == client.QueueingSpawn {
 		return grant{}, nil, errThrottled
 	}
-	w = &waiter{got: make(chan grant, 1)}
+	w = &waiter{got: make(chan grant, 1), timer: time.NewTimer(f.timeout)}
 	f.waiting = append(f.waiting, w)
 	return grant{}, w, nil
 }
 
 // wait waits in the queue for a place, at most for the function's timeout.
 func (f *function) wait(ctx context.Context, w *waiter) (grant, error) {
-	timer := time.NewTimer(f.timeout)
-	defer timer.Stop()
+	defer w.timer.Stop()
 	var why error
 	select {
 	case g := <-w.got:
 		f.begin(g)
 		return g, g.err
-	case <-timer.C:
+	case <-w.timer.C:
 		why = errQueueTimeout
 	case <-ctx.Done():
 		why = ctx.Err()

@@ -104,16 +104,19 @@ func TestInvokeGivesTheLogsTail(t *testing.T) {
 }
 
 func TestFailuresOfAFunction(t *testing.T) {
-	_, _, c := apiPlatform(t, func(f *client.FunctionSpec) { f.TimeoutSeconds = 1 })
+	p, _, c := apiPlatform(t, nil)
 	for _, test := range []struct {
 		ask        []byte
+		within     time.Duration
 		kind, says string
 	}{
-		{asked("do", "error"), "Broken", "it is broken"},
-		{asked("do", "exit", "code", "3"), "Runtime.ExitError", "Runtime exited: exit status 3"},
-		{asked("do", "hang"), "Sandbox.Timedout", "Task timed out after 1.00 seconds"},
-		{asked("do", "big", "bytes", fmt.Sprint(maxResponse)), "Function.ResponseSizeTooLarge", "maximum allowed"},
+		{asked("do", "error"), time.Minute, "Broken", "it is broken"},
+		{asked("do", "exit", "code", "3"), time.Minute, "Runtime.ExitError", "Runtime exited: exit status 3"},
+		{asked("do", "hang"), time.Second, "Sandbox.Timedout", "Task timed out after 1.00 seconds"},
+		{asked("do", "big", "bytes", fmt.Sprint(maxResponse)), time.Minute, "Function.ResponseSizeTooLarge",
+			"maximum allowed"},
 	} {
+		setTimeout(p, test.within)
 		out, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("s-f"), Payload: test.ask})
 		if err != nil {
 			t.Errorf("%s: %v", test.ask, err)
@@ -134,13 +137,13 @@ func TestRefusedCalls(t *testing.T) {
 	stranger := lambdaClient(p, sigv4.Derive("another token, not this one"))
 	wrong := sigv4.Derive(testToken)
 	wrong.Secret = strings.ToLower(wrong.Secret)
-	busy := make(chan error, 1)
+	busy, g := make(chan error, 1), newGate(t)
 	go func() {
 		_, err := c.Invoke(context.WithoutCancel(t.Context()), &lambda.InvokeInput{FunctionName: aws.String("s-f"),
-			Payload: asked("sleep", "1000")})
+			Payload: asked("gate", g.server.URL)})
 		busy <- err
 	}()
-	eventually(t, "the instance is busy", func() bool { return p.Status().Instances == 1 })
+	g.await(t, 1)
 	input := func(name string, payload []byte) *lambda.InvokeInput {
 		return &lambda.InvokeInput{FunctionName: &name, Payload: payload}
 	}
@@ -178,6 +181,7 @@ func TestRefusedCalls(t *testing.T) {
 			t.Errorf("%s: %v; want %d %s with %q", name, err, test.status, test.code, test.says)
 		}
 	}
+	g.open()
 	if err := <-busy; err != nil {
 		t.Error(err)
 	}

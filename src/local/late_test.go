@@ -19,7 +19,7 @@ func TestLateAnswersFreeTheFunction(t *testing.T) {
 	zero := 0.0
 	f := newFunction(p, "s", client.FunctionSpec{Name: "f", Concurrency: 2, KeepAliveSeconds: &zero})
 	f.log = newLogFile(filepath.Join(t.TempDir(), "log"), 1<<20, p.defect)
-	f.timeout = 20 * time.Millisecond
+	f.timeout = time.Minute
 	in := newInstance(f)
 	api := serveAPI(t, in)
 	ask := func(method, path string) (status int, body string) {
@@ -43,6 +43,7 @@ func TestLateAnswersFreeTheFunction(t *testing.T) {
 		if status, body := ask(http.MethodGet, "invocation/next"); status != http.StatusOK {
 			t.Fatalf("request %d: next is answered with %d %s", i, status, body)
 		}
+		timeOutIn(in, inv.id)
 		if res := <-inv.result; res.kind != kindTimeout {
 			t.Fatalf("request %d: %+v", i, res)
 		}

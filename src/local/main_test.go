@@ -186,13 +186,6 @@ type reply struct {
 	Error  string
 	Req    string `json:"request"`
 	Ver    string `json:"version"`
-	ended  time.Time
-}
-
-// between is the time between the first reply and the last.
-func between(replies []reply) time.Duration {
-	slices.SortFunc(replies, func(a, b reply) int { return a.ended.Compare(b.ended) })
-	return replies[len(replies)-1].ended.Sub(replies[0].ended)
 }
 
 func send(method, url string, body io.Reader) (reply, error) {
@@ -210,7 +203,6 @@ func send(method, url string, body io.Reader) (reply, error) {
 	if out.body, err = io.ReadAll(res.Body); err != nil {
 		return out, err
 	}
-	out.ended = time.Now()
 	_ = json.Unmarshal(out.body, &out) // other forms are looked at as bytes
 	return out, nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,18 +16,26 @@ import (
 // burst sends n requests at once and gives the replies.
 func burst(t *testing.T, url string, n int) []reply {
 	t.Helper()
-	out := make([]reply, n)
-	var wait sync.WaitGroup
+	wait, replies := start(t, url, n, new(atomic.Int32))
+	wait()
+	return replies
+}
+
+// start sends n requests at once and counts the answered ones; the replies are there after wait.
+func start(t *testing.T, url string, n int, answered *atomic.Int32) (wait func(), replies []reply) {
+	t.Helper()
+	replies = make([]reply, n)
+	var all sync.WaitGroup
 	for i := range n {
-		wait.Go(func() {
+		all.Go(func() {
 			var err error
-			if out[i], err = send(http.MethodGet, url, nil); err != nil {
+			if replies[i], err = send(http.MethodGet, url, nil); err != nil {
 				t.Error(err)
 			}
+			answered.Add(1)
 		})
 	}
-	wait.Wait()
-	return out
+	return all.Wait, replies
 }
 
 // tally counts replies by status, their instances and their cold starts.
@@ -45,7 +54,7 @@ func tally(replies []reply) (status map[int]int, instances, cold int) {
 }
 
 func TestQueueingModes(t *testing.T) {
-	_, c := testPlatform(t, nil)
+	p, c := testPlatform(t, nil)
 	for _, test := range []struct {
 		name            string
 		queueing        string
@@ -64,12 +73,17 @@ func TestQueueingModes(t *testing.T) {
 		{"shared waits at the most", client.QueueingShared, 2, 2, 8, 8, 2, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			g := newGate(t) // all requests are there before the first is served
 			url := deployTo(t, c, func(f *client.FunctionSpec) {
 				f.Queueing, f.Concurrency, f.MaxInstances = test.queueing, test.concurrency, test.maxInstances
-				// so that all requests are there before the first is served
-				f.Environment = map[string]string{"INIT": "slow"}
+				f.Environment = map[string]string{"INIT": "gate", "GATE": g.server.URL}
 			})
-			replies := burst(t, url+"?sleep=300", test.requests)
+			var answered atomic.Int32
+			wait, replies := start(t, url+"?sleep=300", test.requests, &answered)
+			eventually(t, "all requests have arrived",
+				func() bool { return allHave(p)+int(answered.Load()) == test.requests })
+			g.open()
+			wait()
 			status, instances, cold := tally(replies)
 			if status[200] != test.served || status[429] != test.requests-test.served || instances != test.instances ||
 				cold != test.cold {
@@ -138,42 +152,60 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Queueing, f.MaxInstances = client.QueueingQueue, 1 })
 	getOK(t, url)
 	const n = 5
+	g := newGate(t)
 	var wait sync.WaitGroup
 	order := make([]int, n)
+	begun, most := time.Now(), time.Duration(0)
 	for i := range n {
-		wait.Go(func() { order[i] = getOK(t, url+"?sleep=500").N })
+		wait.Go(func() {
+			r, err := send(http.MethodGet, url+"?"+g.query(), nil)
+			if err != nil {
+				t.Error(err)
+			}
+			order[i] = r.N
+		})
 		// Arrivals in a known order: the first is served, each other is in the queue before the next comes.
-		eventually(t, "it has arrived", func() bool { return strings.Count(logOf(t, c), "START ")-1+queued(p) >= i+1 })
+		eventually(t, "it has arrived", func() bool { return allHave(p) == i+1 })
+		if i == 0 {
+			g.await(t, 1)
+			most = time.Since(begun) // that the first can have waited
+		}
 	}
+	held := 300*time.Millisecond + most
+	time.Sleep(held)
+	g.open()
 	wait.Wait()
 	if !slices.IsSorted(order) {
 		t.Errorf("served in the order %v", order)
 	}
 	got := reports(t, c)
-	if last := got[len(got)-1]; last.Queue < 400*time.Millisecond || last.Cold {
-		t.Errorf("last in the queue: %+v", last)
+	if last := got[len(got)-1]; last.Queue < held || last.Cold {
+		t.Errorf("last in the queue, for %v at least: %+v", held, last)
 	}
-	if first := got[1]; first.Queue > 300*time.Millisecond {
-		t.Errorf("first, who did not queue: %+v", first)
+	if first := got[1]; first.Queue > most {
+		t.Errorf("first, who did not queue and was served within %v: %+v", most, first)
 	}
 }
 
 func TestQueueTimeout(t *testing.T) {
 	p, c := testPlatform(t, nil)
 	url := deployTo(t, c, func(f *client.FunctionSpec) {
-		f.Queueing, f.MaxInstances, f.TimeoutSeconds = client.QueueingQueue, 1, 3
+		f.Queueing, f.MaxInstances = client.QueueingQueue, 1
 	})
 	getOK(t, url)
+	g := newGate(t)
 	held := make(chan reply, 2)
-	for range 2 { // together more than the function's timeout: the third in line cannot be served in time
+	for range 2 {
 		go func() {
-			r, _ := send(http.MethodGet, url+"?sleep=2000", nil)
+			r, _ := send(http.MethodGet, url+"?"+g.query(), nil)
 			held <- r
 		}()
 	}
-	eventually(t, "one is served, one waits",
-		func() bool { return strings.Count(logOf(t, c), "START ") == 2 && queued(p) == 1 })
-	wantFailure(t, url+"?sleep=2000", 429, kindQueueTimeout, "no instance became free")
+	eventually(t, "one is served, one waits", func() bool { return g.seen.Load() == 1 && queued(p) == 1 })
+	setNextTimeout(p, 300*time.Millisecond) // of the third in line
+	wantFailure(t, url, 429, kindQueueTimeout, "no instance became free")
+	setNextTimeout(p, time.Minute)
+	g.open()
 	for range 2 {
 		if r := <-held; r.status != http.StatusOK {
 			t.Errorf("who held the instance got %d %s", r.status, r.body)
@@ -193,31 +225,40 @@ func TestConcurrencyInOneInstance(t *testing.T) {
 	_, c := testPlatform(t, nil)
 	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Concurrency, f.MaxInstances = 6, 1 })
 	getOK(t, url)
-	replies := burst(t, url+"?sleep=500", 6)
-	status, instances, cold := tally(replies)
-	// one after the other: 2.5 s
-	if span := between(replies); status[200] != 6 || span > 1500*time.Millisecond || instances != 1 || cold != 0 {
-		t.Errorf("%v between the first and the last reply of %d instances, %d cold, %v", span, instances, cold, status)
+	g := newGate(t)
+	wait, replies := start(t, url+"?"+g.query(), 6, new(atomic.Int32))
+	g.await(t, 6) // the function has all of them
+	g.open()
+	wait()
+	if status, instances, cold := tally(replies); status[200] != 6 || instances != 1 || cold != 0 {
+		t.Errorf("%d instances, %d cold, %v", instances, cold, status)
 	}
 }
 
 // One hanging request must not take the others of its instance with it.
 func TestTimeoutSparesTheOthers(t *testing.T) {
-	_, c := testPlatform(t, nil)
-	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Concurrency, f.TimeoutSeconds = 2, 3 })
+	p, c := testPlatform(t, nil)
+	url := deployTo(t, c, func(f *client.FunctionSpec) { f.Concurrency = 2 })
 	first := getOK(t, url)
-	hang := make(chan reply, 1)
-	go func() {
-		r, _ := send(http.MethodGet, url+"?do=hang", nil)
-		hang <- r
-	}()
-	eventually(t, "the hanging request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
-	time.Sleep(1500 * time.Millisecond)
-	if r := getOK(t, url+"?sleep=2000"); r.ID != first.ID { // over the other's timeout, within its own
-		t.Error("another instance served it")
+	hang, other := make(chan reply, 1), make(chan reply, 1)
+	sendTo := func(to chan<- reply, query string) {
+		r, _ := send(http.MethodGet, url+query, nil)
+		to <- r
 	}
+	go sendTo(hang, "?do=hang")
+	eventually(t, "the hanging request has started", func() bool { return strings.Count(logOf(t, c), "START ") == 2 })
+	starts := strings.Split(logOf(t, c), "START RequestId: ")
+	id, _, _ := strings.Cut(starts[2], " ")
+	g := newGate(t)
+	go sendTo(other, "?"+g.query())
+	g.await(t, 1)
+	timeOut(p, id)
 	if r := <-hang; r.status != http.StatusGatewayTimeout {
 		t.Errorf("the hanging request got %d", r.status)
+	}
+	g.open()
+	if r := <-other; r.status != http.StatusOK || r.ID != first.ID {
+		t.Errorf("the other one got %d from another instance %v", r.status, r.ID != first.ID)
 	}
 	if r := getOK(t, url); r.ID == first.ID {
 		t.Error("the instance with the hanging request was used again")

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,11 +97,16 @@ func TestReuseIsNotSentTwice(t *testing.T) {
 
 // TestUnaskedData: a connection on which the server has sent data while it was idle is not used.
 func TestUnaskedData(t *testing.T) {
+	idle, conns := make(chan struct{}), atomic.Int32{}
+	answered := sync.OnceFunc(func() { close(idle) })
+	defer answered()
 	s := serveRaw(t, func(c net.Conn, r *bufio.Reader) {
 		if _, err := readRequest(r); err == nil {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
-			time.Sleep(50 * time.Millisecond)
-			_, _ = io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+			if conns.Add(1) <= 4 { // of the first burst
+				<-idle
+				_, _ = io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+			}
 			_, _ = io.Copy(io.Discard, r)
 		}
 	})
@@ -108,6 +115,7 @@ func TestUnaskedData(t *testing.T) {
 	cfg.Connections = Reuse
 	e := flight(t, cfg)
 	launch(t, e, 0, nothing)
+	answered()
 	closed(t, e)
 	launch(t, e, 1, nothing)
 	if got := b.classes()[sample.OK]; got != 8 {

@@ -266,7 +266,7 @@ func TestKill9OfTheParentEndsTheChildren(t *testing.T) {
 			}
 			buf := make([]byte, 32)
 			n, _ := out.Read(buf)
-			time.Sleep(100 * time.Millisecond) // the guard is started right after the program
+			awaitGuard(t, parent.Process.Pid) // it is started right after the program
 			if err := parent.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
@@ -274,6 +274,23 @@ func TestKill9OfTheParentEndsTheChildren(t *testing.T) {
 			wantGone(t, string(buf[:n]))
 		})
 	}
+}
+
+// awaitGuard waits until a process has started the one that watches over its children.
+func awaitGuard(t *testing.T, parent int) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		out, err := exec.Command("ps", "-A", "-o", "ppid=,args=").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			if f := strings.Fields(line); f[0] == strconv.Itoa(parent) && slices.Contains(f, "guard") {
+				return
+			}
+		}
+	}
+	t.Fatal("the program has no guard")
 }
 
 // wantGone waits until the process has ended, whether it is reaped or not.

@@ -77,13 +77,36 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// start serves until the test ends, and gives the address.
-func start(t *testing.T, s *Server) string {
+// heldBack accepts connections once it may.
+type heldBack struct {
+	net.Listener
+	may chan struct{}
+}
+
+func (l heldBack) Accept() (net.Conn, error) {
+	<-l.may
+	return l.Listener.Accept()
+}
+
+// listen takes a free port.
+func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// start serves until the test ends, and gives the address.
+func start(t *testing.T, s *Server) string {
+	t.Helper()
+	return startOn(t, s, listen(t))
+}
+
+// startOn does so on a listener.
+func startOn(t *testing.T, s *Server, l net.Listener) string {
+	t.Helper()
 	s.Defect = func(err error) { t.Error(err) }
 	s.Rest.Protocols = new(http.Protocols)
 	s.Rest.Protocols.SetHTTP1(true)
@@ -252,19 +275,21 @@ func TestIdleConnections(t *testing.T) {
 	requests := make(later, 1)
 	s := &Server{Handler: requests, Rest: &http.Server{}, FirstTime: 50 * time.Millisecond,
 		IdleTime: 100*time.Millisecond - renewal}
-	addr := start(t, s)
+	l := heldBack{listen(t), make(chan struct{})}
+	addr := startOn(t, s, l)
 	silent, conn := dial(t, addr), dial(t, addr)
 	_, _ = io.WriteString(conn, head("GET /a HTTP/1.1", "Host: a"))
+	close(l.may) // the request is there before its time begins
 	x := <-requests
 	if _, err := silent.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("a connection without a request: %v", err)
 	}
 	time.Sleep(60 * time.Millisecond) // longer than it may be idle
+	_, _ = io.WriteString(conn, head("GET /a HTTP/1.1", "Host: a"))
 	x.Answer(http.StatusOK, http.Header{}, nil)
 	if res, _ := answerTo(t, conn); res.StatusCode != http.StatusOK || res.Close {
 		t.Errorf("after a long request: %s, closed %v", res.Status, res.Close)
 	}
-	_, _ = io.WriteString(conn, head("GET /a HTTP/1.1", "Host: a"))
 	select {
 	case x = <-requests:
 		x.Answer(http.StatusOK, http.Header{}, nil)

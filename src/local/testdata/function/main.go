@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -48,8 +49,8 @@ func main() {
 		os.Exit(1)
 	case "hang":
 		time.Sleep(time.Hour)
-	case "slow":
-		time.Sleep(700 * time.Millisecond)
+	case "gate":
+		waitAt(os.Getenv("GATE"))
 	}
 	if port := os.Getenv("PORT"); port != "" && os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
 		serve(port)
@@ -115,8 +116,21 @@ func (r *request) number(key string) int {
 	return n
 }
 
+// waitAt waits until a gate of the test's answers.
+func waitAt(gate string) {
+	res, err := http.Get(gate)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	res.Body.Close()
+}
+
 // handle does what the query says and answers.
 func handle(r *request) (verb string, answer []byte) {
+	if gate := r.Query["gate"]; gate != "" {
+		waitAt(gate)
+	}
 	time.Sleep(time.Duration(r.number("sleep")) * time.Millisecond)
 	for _, try := range []func(*request) (verb string, answer []byte){leaveProcess, misbehave, fixedAnswer, tell, stream} {
 		if verb, answer := try(r); verb != "" {
@@ -353,12 +367,26 @@ func listenAt(port string) string {
 	return ":" + port
 }
 
-// serve answers as a server on a port; ?status, ?sleep (ms), ?size, ?exit, ?break and ?alloc (MiB) say how.
+// serve answers as a server on a port; ?status, ?size, ?exit, ?break and ?alloc (MiB) say how. ?together waits until as
+// many requests wait so, ?signal for a SIGUSR1, ?hang for ever.
 func serve(port string) {
+	var together atomic.Int32
+	signalled := make(chan os.Signal, 1)
+	signal.Notify(signalled, syscall.SIGUSR1)
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
-		ms, _ := strconv.Atoi(q.Get("sleep"))
-		time.Sleep(time.Duration(ms) * time.Millisecond)
+		if q.Get("hang") != "" {
+			time.Sleep(time.Hour)
+		}
+		if q.Get("signal") != "" {
+			<-signalled
+		}
+		if n, _ := strconv.Atoi(q.Get("together")); n > 0 {
+			together.Add(1)
+			for together.Load() < int32(n) {
+				time.Sleep(time.Millisecond)
+			}
+		}
 		if q.Get("exit") != "" {
 			os.Exit(4)
 		}

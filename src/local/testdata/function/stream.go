@@ -13,8 +13,9 @@ import (
 // streamed is the verb of a request whose response is sent already.
 const streamed = "streamed"
 
-// stream sends a response piece by piece (?do=stream): ?pieces of ?size bytes, ?pause (ms) between them. It prints the
-// instant of each. ?prelude is sent in front, and ?then ends it in the middle: fail, hang or exit.
+// stream sends a response piece by piece (?do=stream): ?pieces of ?size bytes, the next one when the ?between gate
+// lets it pass. ?prelude is sent in front, and ?then ends it in the middle: fail, hang or exit, the latter when the
+// ?last gate is open.
 func stream(r *request) (verb string, answer []byte) {
 	if r.Query["do"] != "stream" {
 		return "", nil
@@ -36,10 +37,9 @@ func stream(r *request) (verb string, answer []byte) {
 			_, _ = write.Write(append([]byte(prelude), make([]byte, 8)...))
 		}
 		for i := range r.number("pieces") {
-			if i > 0 {
-				time.Sleep(time.Duration(r.number("pause")) * time.Millisecond)
+			if gate := r.Query["between"]; gate != "" && i > 0 {
+				waitAt(gate)
 			}
-			fmt.Printf("piece %d at %d\n", i, time.Now().UnixNano())
 			_, _ = write.Write(bytes.Repeat([]byte{byte('a' + i%26)}, r.number("size")))
 		}
 		switch r.Query["then"] {
@@ -50,7 +50,7 @@ func stream(r *request) (verb string, answer []byte) {
 		case "hang":
 			time.Sleep(time.Hour)
 		case "exit":
-			time.Sleep(50 * time.Millisecond) // what was written is on its way
+			waitAt(r.Query["last"]) // for what was written to arrive
 			os.Exit(3)
 		}
 		_ = write.Close()
