@@ -38,6 +38,9 @@ const (
 	maxImage = 512
 )
 
+// maxKeepAlive is a leap year in seconds, as in experiment files.
+const maxKeepAlive = 366 * 24 * 3600
+
 func isName(s string) bool { return len(s) <= maxName && nameForm.MatchString(s) }
 
 // normalise fills in defaults and checks a whole service; it reports every mistake at once.
@@ -111,10 +114,10 @@ func normaliseFunction(f *client.FunctionSpec) (faults []error) {
 	}
 	between("memoryMB", f.MemoryMB, 32, 131072)
 	between("timeoutSeconds", f.TimeoutSeconds, 1, 3600)
-	between("concurrency", f.Concurrency, 1, 1000)
-	between("maxInstances", f.MaxInstances, 0, 100_000)
-	if k := *f.KeepAliveSeconds; k < 0 || k > 86400 || k != k {
-		bad("keepAliveSeconds %v: from 0 to 86400", k)
+	between("concurrency", f.Concurrency, 1, 100_000)
+	between("maxInstances", f.MaxInstances, 0, 1_000_000)
+	if k := *f.KeepAliveSeconds; k < 0 || k > maxKeepAlive || k != k {
+		bad("keepAliveSeconds %v: from 0 to %d", k, maxKeepAlive)
 	}
 	if d := f.KeepAliveDistribution; d != client.KeepAliveFixed && d != client.KeepAliveExponential {
 		bad("keepAliveDistribution %q: one of %s, %s", d, client.KeepAliveFixed, client.KeepAliveExponential)

@@ -43,6 +43,7 @@ const (
 func limits() provider.Limits {
 	body, words := provider.EventLimits(maxEvent)
 	return provider.Limits{Arm: true,
+		ZipBytes: 10 * bytesize.GiB, ZipWords: "unpacked", MemoryMB: [2]int{32, 131072}, TimeoutMax: 3600,
 		Entries:      []string{experiment.EntryURL, experiment.EntrySDK, experiment.EntryAsync},
 		RequestBytes: body, RequestWords: words, Base64: true, AsyncBytes: maxAsync, References: true,
 		ReservedVariable: reservedVariable()}
