@@ -61,7 +61,10 @@ func (s *apiServer) serve() {
 			_ = conn.Close()
 			return
 		}
-		c := newAPIConn(s, conn)
+		// Here, one after the other: the descriptors of many connections are found at once in the order in which they
+		// were opened.
+		own := s.identify == nil || s.identify(conn)
+		c := newAPIConn(s, conn, own)
 		fail.Go(s.defect, c.serve, func() { s.drop(conn) })
 	}
 }
@@ -104,8 +107,8 @@ type apiConn struct {
 
 var _ http.ResponseWriter = (*apiConn)(nil)
 
-func newAPIConn(s *apiServer, conn net.Conn) *apiConn {
-	c := &apiConn{server: s, conn: conn, given: make(chan struct{}, 1), header: http.Header{}}
+func newAPIConn(s *apiServer, conn net.Conn, own bool) *apiConn {
+	c := &apiConn{server: s, conn: conn, own: own, given: make(chan struct{}, 1), header: http.Header{}}
 	c.limit = io.LimitedReader{R: conn}
 	c.in = bufio.NewReader(&c.limit)
 	return c
@@ -113,7 +116,6 @@ func newAPIConn(s *apiServer, conn net.Conn) *apiConn {
 
 // serve answers the connection's requests, one after the other.
 func (c *apiConn) serve() {
-	c.own = c.server.identify == nil || c.server.identify(c.conn)
 	for c.serveOne() {
 	}
 }

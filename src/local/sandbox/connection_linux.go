@@ -16,8 +16,8 @@ import (
 
 // HoldsConnection reports whether the other end of a connection on this machine is held by a process, one of its
 // descendants, or a process with the marker in its environment. If the kernel does not report the owner of a
-// connection, the answer is yes. before is the descriptor that the connection of such a process had the last time: the
-// next one's is usually the same.
+// connection, the answer is yes. before is the descriptor that the connection of such a process had the last time: that
+// of the next process is usually the same, and those of further connections of the same process are near.
 func HoldsConnection(conn net.Conn, pid int, marker string, before *atomic.Int32) bool {
 	if pid == 0 {
 		return false
@@ -27,10 +27,11 @@ func HoldsConnection(conn net.Conn, pid int, marker string, before *atomic.Int32
 		return !errors.Is(err, syscall.ENOENT) // it has ended: the answer is not needed
 	}
 	want := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
-	if fd := int(before.Load()); isFile(pid, strconv.Itoa(fd), want) {
-		return true
+	fd, ok := holdsNear(pid, want, int(before.Load()))
+	if !ok {
+		fd, ok = holds(pid, want)
 	}
-	if fd, ok := holds(pid, want); ok {
+	if ok {
 		before.Store(int32(fd))
 		return true
 	}
@@ -49,6 +50,21 @@ func HoldsConnection(conn net.Conn, pid int, marker string, before *atomic.Int32
 		}
 	}
 	return false
+}
+
+// nearby is how far from the last descriptor the next one is looked for at first.
+const nearby = 16
+
+// holdsNear is holds for the descriptors near one, the nearest first.
+func holdsNear(pid int, file string, near int) (fd int, ok bool) {
+	for i := range nearby {
+		for _, fd := range []int{near + i, near - 1 - i} {
+			if fd >= 0 && isFile(pid, strconv.Itoa(fd), file) {
+				return fd, true
+			}
+		}
+	}
+	return 0, false
 }
 
 // holds finds the descriptor with which a process has the file open. It looks at the newest first: a new connection is

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 )
 
@@ -54,4 +55,47 @@ func TestHoldsFindsEveryDescriptor(t *testing.T) {
 	if _, ok := holds(1<<22+1, old); ok {
 		t.Error("a process that does not exist holds a connection")
 	}
+}
+
+// TestHoldsConnection: wherever the last connection was, the holder of the next one is found, and its descriptor
+// noted.
+func TestHoldsConnection(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for range 3 * nearby {
+		mine, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer mine.Close()
+		accepted, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer accepted.Close()
+		fd := descriptorOf(t, mine)
+		for _, last := range []int32{0, fd, fd + 1, fd - 1, fd + nearby - 1, fd - nearby + 1, fd + nearby, fd - nearby,
+			1 << 20} {
+			var before atomic.Int32
+			before.Store(last)
+			if !HoldsConnection(accepted, os.Getpid(), "no marker", &before) || before.Load() != fd {
+				t.Errorf("descriptor %d, the last was %d: %d is noted", fd, last, before.Load())
+			}
+		}
+	}
+}
+
+func descriptorOf(t *testing.T, conn net.Conn) (fd int32) {
+	t.Helper()
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(n uintptr) { fd = int32(n) }); err != nil {
+		t.Fatal(err)
+	}
+	return fd
 }
