@@ -31,8 +31,9 @@ type ProviderStatus struct {
 
 // Missing is something that a run needs and this machine does not have. Hint says how to get it.
 type Missing struct {
-	What string `json:"what"`
-	Hint string `json:"hint,omitempty"`
+	What   string `json:"what"`
+	Hint   string `json:"hint,omitempty"`
+	Output string `json:"output,omitempty"` // last output of the program that failed, several lines
 }
 
 // KnownProviders are the providers that an experiment file may name, beside hosts and URLs.
@@ -94,4 +95,6 @@ func (a App) providerStatus(ctx context.Context, row provider.Provider) Provider
 	return s
 }
 
-func missing(err error) Missing { return Missing{What: err.Error(), Hint: fail.Hint(err)} }
+func missing(err error) Missing {
+	return Missing{What: err.Error(), Hint: fail.Hint(err), Output: fail.Output(err)}
+}

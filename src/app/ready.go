@@ -118,6 +118,9 @@ func joinObstacles(all []obstacle) error {
 	if len(all) == 1 && !all[0].missing {
 		return all[0].err
 	}
+	if i := slices.IndexFunc(missing, hasOutput); i >= 0 { // its output is printed below all of them
+		missing = append(slices.Delete(slices.Clone(missing), i, i+1), missing[i])
+	}
 	if len(missing) > 0 {
 		wrong = append(wrong, fmt.Errorf("not ready: %w", errors.Join(missing...)))
 	}
@@ -126,6 +129,8 @@ func joinObstacles(all []obstacle) error {
 	}
 	return fail.Input("%w", errors.Join(wrong...)).WithHint("%s", cmp.Or(strings.Join(hints, "; "), noHint))
 }
+
+func hasOutput(err error) bool { return fail.Output(err) != "" }
 
 // checkEndpoints checks that the endpoints that are to be probed are there, and gives their hosts.
 func (a App) checkEndpoints(r *run.Run) (hosts []string, err error) {

@@ -44,7 +44,7 @@ func (g Go) Check(ctx context.Context) error {
 	case errors.Is(err, exec.ErrNotFound):
 		return fail.Input("the Go compiler is not on the PATH: %w", exec.ErrNotFound).WithHint(goHint)
 	case err != nil:
-		return err
+		return fail.OrHint(err, goHint)
 	}
 	if !strings.HasPrefix(version, "go1.") { // a development version
 		return nil

@@ -47,7 +47,7 @@ func (j Java) Check(ctx context.Context) error {
 		return fail.Input("javac is not on the PATH: %w", exec.ErrNotFound).WithHint(javaHint)
 	}
 	if err != nil {
-		return err
+		return fail.OrHint(err, javaHint)
 	}
 	if release(version) < javaOldest {
 		return fail.Input("javac is too old: %s; %d is needed", version, javaOldest).WithHint(javaHint)

@@ -346,6 +346,23 @@ func TestMissingToolchains(t *testing.T) {
 	}
 }
 
+// The error of a toolchain that is there and fails, such as rustup without a toolchain, says how to install one that
+// works, and keeps what the program wrote.
+func TestBrokenToolchains(t *testing.T) {
+	fails := func(_ context.Context, c shell.Command) (shell.Result, error) {
+		e := fail.With(fail.CodeFailed, "%s: exit code 1", c.Name)
+		e.Output = "no default is configured"
+		return shell.Result{}, e
+	}
+	for _, b := range Builders(Options{Runner: fails}) {
+		err := b.Check(t.Context())
+		if fail.Code(err) != fail.CodeFailed || !strings.Contains(fail.Hint(err), "install") ||
+			fail.Output(err) != "no default is configured" {
+			t.Errorf("%s: %v, hint %q, output %q", b.Language(), err, fail.Hint(err), fail.Output(err))
+		}
+	}
+}
+
 // zipOf makes a ZIP file in memory.
 func zipOf(t *testing.T, files map[string]string) []byte {
 	t.Helper()

@@ -65,7 +65,7 @@ func (p Python) Check(ctx context.Context) error {
 	case errors.Is(err, exec.ErrNotFound):
 		return fail.Input("python3 is not on the PATH: %w", exec.ErrNotFound).WithHint(pythonHint)
 	case err != nil:
-		return err
+		return fail.OrHint(err, pythonHint)
 	}
 	if toolversion.Of(version).Older(toolversion.Of(pythonOldest)) {
 		return fail.Input("python3 is too old: %s; %s is needed", version, pythonOldest).WithHint(pythonHint)

@@ -43,7 +43,7 @@ func (r Rust) Check(ctx context.Context) error {
 			return fail.Input("%s is not on the PATH: %w", program, exec.ErrNotFound).WithHint(rustHint)
 		}
 		if err != nil {
-			return err
+			return fail.OrHint(err, rustHint)
 		}
 	}
 	return nil

@@ -49,7 +49,7 @@ func (i interpreter) check(ctx context.Context) error {
 	case errors.Is(err, exec.ErrNotFound):
 		return fail.Input("%s is not on the PATH: %w", i.program, exec.ErrNotFound).WithHint("%s", i.hint)
 	case err != nil:
-		return err
+		return fail.OrHint(err, i.hint)
 	}
 	if !twoNumbers.MatchString(version) {
 		return fail.Input("%s --version printed %q, which is not a version", i.program, version).WithHint("%s", i.hint)

@@ -79,9 +79,7 @@ func (c *command) report(ctx context.Context, err error) int {
 	} else {
 		fmt.Fprintf(c.Stderr, "stellar: %s\n", inert(err.Error()))
 	}
-	if text := tail(fail.Output(err), 30); text != "" {
-		fmt.Fprintf(c.Stderr, "  its last output:\n%s\n", indent(inert(text)))
-	}
+	printOutput(c.Stderr, "  ", fail.Output(err))
 	if hint := fail.Hint(err); hint != "" {
 		fmt.Fprintf(c.Stderr, "  → %s\n", inert(hint))
 	}
@@ -146,7 +144,13 @@ func tail(text string, lines int) string {
 	return strings.Join(all, "\n")
 }
 
-func indent(text string) string { return "  | " + strings.ReplaceAll(text, "\n", "\n  | ") }
+// printOutput prints the last lines of what a program that failed wrote, if there are any.
+func printOutput(w io.Writer, margin, text string) {
+	if text = tail(text, 30); text != "" {
+		bar := margin + "| "
+		fmt.Fprintf(w, "%sits last output:\n%s%s\n", margin, bar, strings.ReplaceAll(inert(text), "\n", "\n"+bar))
+	}
+}
 
 func printf(w io.Writer, format string, args ...any) {
 	fmt.Fprintf(w, format, args...)

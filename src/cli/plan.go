@@ -291,6 +291,7 @@ func printStops(w io.Writer, p *app.Plan) {
 	for _, m := range p.Stops {
 		fmt.Fprintf(w, "%s %s\n", lead, strings.ReplaceAll(m.What, "\n", "\n  "))
 		lead = "  and:"
+		printOutput(w, "    ", m.Output)
 		if m.Hint != "" {
 			fmt.Fprintf(w, "    → %s\n", strings.ReplaceAll(m.Hint, "\n", "\n      "))
 		}

@@ -44,6 +44,7 @@ func printProviders(w io.Writer, all []app.ProviderStatus, look report.SummaryOp
 	for _, s := range all {
 		for _, m := range slices.Concat(s.Missing, s.Unanswered) {
 			fmt.Fprintf(w, "  %-11s %s\n", s.Name, strings.ReplaceAll(m.What, "\n", "\n              "))
+			printOutput(w, "              ", m.Output)
 			if m.Hint != "" {
 				fmt.Fprintf(w, "  %-11s → %s\n", "", m.Hint)
 			}

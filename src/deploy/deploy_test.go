@@ -37,6 +37,17 @@ func TestVersionTellsWhatCanRunThePlugin(t *testing.T) {
 	}
 }
 
+// A CLI that is there and fails is reported with how to get one that works, and with what it wrote.
+func TestBrokenServerless(t *testing.T) {
+	run := func(context.Context, shell.Command) (shell.Result, error) {
+		return shell.Result{}, &fail.Error{Code: fail.CodeFailed, Output: "old Node.js", Err: errors.New("exit code 1")}
+	}
+	_, err := Version(context.Background(), run, "serverless")
+	if !strings.Contains(fail.Hint(err), "npm install") || fail.Output(err) != "old Node.js" {
+		t.Errorf("%v, hint %q, output %q", err, fail.Hint(err), fail.Output(err))
+	}
+}
+
 func TestFindServerless(t *testing.T) {
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "osls")

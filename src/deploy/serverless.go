@@ -128,10 +128,13 @@ func FindServerless(getenv func(string) string, dirs ...string) (string, error) 
 		}
 	}
 	return "", fail.Input("the Serverless CLI is not on the PATH (looked for %s)", strings.Join(names, ", ")).
-		WithHint("install it: `npm install -g osls@4.3.1`, or `make setup` in a clone of stellar")
+		WithHint(installServerless)
 }
 
-const oslsPackage = "osls"
+const (
+	oslsPackage       = "osls"
+	installServerless = "install it: `npm install -g osls@4.3.1`, or `make setup` in a clone of stellar"
+)
 
 var versionLine = regexp.MustCompile(`(?m)^.*\b(\d+)\.\d+\.\d+\b.*$`)
 
@@ -148,7 +151,7 @@ func Version(ctx context.Context, run shell.Runner, bin string) (string, error) 
 	}
 	res, err := run(ctx, shell.Command{Name: bin, Args: []string{"--version"}, Env: quiet, Timeout: versionTimeout})
 	if err != nil {
-		return "", err
+		return "", fail.OrHint(err, installServerless)
 	}
 	line := versionLine.FindStringSubmatch(res.Stdout)
 	if line == nil {
@@ -167,7 +170,7 @@ func accepted(bin, text string, osls bool, major int) (string, error) {
 		return text, nil
 	}
 	return "", fail.Input("%s is version %s; stellar needs osls, or serverless 3", bin, text).
-		WithHint("install it: `npm install -g osls@4.3.1`, or `make setup` in a clone of stellar")
+		WithHint(installServerless)
 }
 
 // Command is what a verb runs, as a shell runs it: the program by its name where the PATH leads to it, else by its

@@ -44,6 +44,14 @@ func (e *Error) WithHint(format string, args ...any) *Error {
 	return e
 }
 
+// OrHint is an error with a hint: its own where it has one. Its exit code and its output stay.
+func OrHint(err error, hint string) error {
+	if err == nil || Hint(err) != "" {
+		return err
+	}
+	return With(Code(err), "%w", err).WithHint("%s", hint)
+}
+
 // ErrUnsupported is what errors.Is finds in an error made by Unsupported.
 var ErrUnsupported = errors.New("unsupported")
 

@@ -67,6 +67,9 @@ func (e *MissingError) Error() string {
 		return fmt.Sprintf("there are no prices for provider %s: --prices FILE gives some", e.Provider)
 	case e.Region == "":
 		return fmt.Sprintf("the prices of %s depend on the region: name it with \"Region\"", e.Provider)
+	case e.Architecture == "": // of a function that others have deployed, while there are no credentials to look it up
+		return fmt.Sprintf("there is no price for %s in %s of %s: the function's architecture is not known", e.Item,
+			e.Region, e.Provider)
 	}
 	return fmt.Sprintf("there is no price for %s (%s) in %s of %s: --prices FILE gives one", e.Item, e.Architecture,
 		e.Region, e.Provider)

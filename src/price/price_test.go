@@ -103,6 +103,8 @@ func TestMissingPricesAreNotZero(t *testing.T) {
 		{Function{Provider: "aws", Architecture: "amd64"}, `depend on the region: name it with "Region"`},
 		{Function{Provider: "aws", Region: "mars-1", Architecture: "amd64"},
 			"there is no price for request (amd64) in mars-1 of aws: --prices FILE"},
+		{Function{Provider: "aws", Region: "eu-central-1"},
+			"no price for duration in eu-central-1 of aws: the function's architecture is not known"},
 		{Function{Provider: "aws", Region: "eu-north-1", Architecture: "amd64", Entry: EntryHTTPAPI},
 			"no price for http-api (amd64) in eu-north-1"},
 		{Function{Provider: "aws", Region: "eu-west-1", Architecture: "arm64", SnapStart: true}, "snapstart-cache"},

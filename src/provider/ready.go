@@ -98,7 +98,9 @@ func (o Options) FindProgram(ctx context.Context, w Program) Tool {
 	res, err := o.Runner(ctx, shell.Command{Name: bin, Args: w.Args, Timeout: cmp.Or(w.Timeout, VersionTimeout),
 		Grace: AskGrace, Env: []string{"CI=1", "NO_COLOR=1"}})
 	if err != nil {
-		t.Err, t.TimedOut = err, TimedOut(err)
+		if t.Err, t.TimedOut = err, TimedOut(err); !t.TimedOut {
+			t.Err = fail.OrHint(err, w.Install)
+		}
 		return t
 	}
 	text := res.Stdout + res.Stderr

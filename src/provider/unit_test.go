@@ -156,6 +156,15 @@ func TestToolVersions(t *testing.T) {
 			t.Errorf("installed %s: %+v", version, tool)
 		}
 	}
+	broken := Options{LookPath: func(string) (string, error) { return "/x/gcloud", nil },
+		Runner: func(context.Context, shell.Command) (shell.Result, error) {
+			return shell.Result{}, &fail.Error{Code: fail.CodeFailed, Output: "no Python", Err: errors.New("exit code 1")}
+		}}.WithDefaults()
+	w.Installed = nil
+	if tool := broken.FindProgram(context.Background(), w); tool.Err == nil || fail.Hint(tool.Err) != "install it" ||
+		fail.Output(tool.Err) != "no Python" {
+		t.Errorf("broken: %+v, hint %q", tool, fail.Hint(tool.Err))
+	}
 	o := Options{LookPath: func(string) (string, error) { return "", errors.New("no") }}.WithDefaults()
 	if tool := o.FindProgram(context.Background(), w); tool.Err == nil || fail.Hint(tool.Err) != "install it" {
 		t.Errorf("not there: %+v", tool)
