@@ -210,9 +210,15 @@ func (d *drive) sendOne() (at time.Duration, ok bool) {
 	s.second, s.round = d.second, int(d.k/int64(len(d.rounds)))
 	s.variant = round.engine.cfg.pick(s.second, s.index)
 	s.identify()
+	if at = d.loop.now(); at >= d.lastInstant() { // the thread was held up since it last looked at its clock
+		s.releaseConn()
+		s.stage = finished
+		d.free = append(d.free, s)
+		return at, false
+	}
 	d.inFlight++
-	s.fire()
-	return s.sent, true
+	s.fireAt(at)
+	return at, true
 }
 
 // awaitConn notes that the current request has to wait for a connection, and opens another one if that may be.

@@ -110,30 +110,35 @@ func TestLoadWaitsForConnections(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	})
 	for _, connections := range []string{Reuse, New} {
-		in.Store(0)
-		conns.Store(0)
-		var b book
-		cfg := config(&b, s.URL)
-		cfg.Connections = connections
-		sustained(&cfg, 100, time.Second)
-		cfg.Load.MaxConnections = 2
-		out, err := Run(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Two connections carry twenty requests in a second, at best.
-		if out.Requests > 25 || out.Requests < 2 || int(in.Load()) != out.Requests ||
-			out.Requests+int(out.Unsent) != 100 || out.Late < out.Requests/2 {
-			t.Errorf("%s: outcome %+v, the server saw %d requests", connections, out, in.Load())
-		}
-		if connections == Reuse && conns.Load() > 2 {
-			t.Errorf("%d connections", conns.Load())
-		}
-		for _, r := range b.rows {
-			if r.Latency < 100*time.Millisecond || r.Slot > 40 && r.Lateness < 10*time.Millisecond {
-				t.Errorf("row %+v", r)
+		undelayed(t, 100*time.Millisecond, func() (wrong string) {
+			in.Store(0)
+			conns.Store(0)
+			var b book
+			cfg := config(&b, s.URL)
+			cfg.Connections = connections
+			sustained(&cfg, 100, time.Second)
+			cfg.Load.MaxConnections = 2
+			out, err := Run(t.Context(), cfg)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
+			if int(in.Load()) != out.Requests || out.Requests+int(out.Unsent) != 100 {
+				t.Errorf("%s: outcome %+v, the server saw %d requests", connections, out, in.Load())
+			}
+			// Two connections carry twenty requests in a second, at best.
+			if out.Requests > 25 || out.Requests < 2 || out.Late < out.Requests/2 {
+				wrong = fmt.Sprintf("%s: outcome %+v", connections, out)
+			}
+			if connections == Reuse && conns.Load() > 2 {
+				t.Errorf("%d connections", conns.Load())
+			}
+			for _, r := range b.rows {
+				if r.Latency < 100*time.Millisecond || r.Slot > 40 && r.Lateness < 10*time.Millisecond {
+					t.Errorf("row %+v", r)
+				}
+			}
+			return wrong
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package probe
 import (
 	"bufio"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -183,33 +184,37 @@ func TestRetiredBeforeItIsClosed(t *testing.T) {
 				s, conns = serveHTTP(t, false, func(http.ResponseWriter, *http.Request) {})
 				at = s.URL
 			}
-			var b book
-			cfg := config(&b, at)
-			cfg.Protocol, cfg.Connections = protocol, Reuse
-			e := flight(t, cfg)
-			launch(t, e, 0, nothing)
-			e.targets[0].idleClose.Store(int64(idle))
-			for n, c := range []struct {
-				after time.Duration
-				conns int64
-			}{{idle / 4, 4}, {idle - aheadLeast/2, 8}} {
-				planned := time.Now().Add(c.after)
-				burst := e.newBurst(1 + n)
-				burst.startFor(planned)
-				<-burst.ready
-				if !e.runBurst(t.Context(), burst, planned, planned) {
-					t.Fatal("the burst did not leave")
+			undelayed(t, idle/8, func() (wrong string) {
+				conns.Store(0)
+				var b book
+				cfg := config(&b, at)
+				cfg.Protocol, cfg.Connections = protocol, Reuse
+				e := flight(t, cfg)
+				launch(t, e, 0, nothing)
+				e.targets[0].idleClose.Store(int64(idle))
+				for n, c := range []struct {
+					after time.Duration
+					conns int64
+				}{{idle / 4, 4}, {idle - aheadLeast/2, 8}} {
+					planned := time.Now().Add(c.after)
+					burst := e.newBurst(1 + n)
+					burst.startFor(planned)
+					<-burst.ready
+					if !e.runBurst(t.Context(), burst, planned, planned) {
+						t.Fatal("the burst did not leave")
+					}
+					if got := conns.Load(); got != c.conns {
+						wrong += fmt.Sprintf("\na burst %s later: %d connections, want %d", c.after, got, c.conns)
+					}
 				}
-				if got := conns.Load(); got != c.conns {
-					t.Errorf("a burst %s later: %d connections, want %d", c.after, got, c.conns)
+				checkRows(t, b.rows)
+				for _, r := range b.rows {
+					if r.Err != sample.OK || r.NewConn {
+						wrong += fmt.Sprintf("\nrow %+v", r)
+					}
 				}
-			}
-			checkRows(t, b.rows)
-			for _, r := range b.rows {
-				if r.Err != sample.OK || r.NewConn {
-					t.Errorf("row %+v", r)
-				}
-			}
+				return wrong
+			})
 		})
 	}
 }
@@ -299,27 +304,31 @@ func TestReopenedTooSlowly(t *testing.T) {
 	}}
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	var b book
-	cfg := config(&b, s.URL)
-	cfg.TLS, cfg.Connections = insecureTLS(), Reuse
-	e := flight(t, cfg)
-	launch(t, e, 0, nothing)
-	slow.Store(true)
-	planned := time.Now().Add(shake / 3)
-	burst := e.newBurst(1)
-	burst.startFor(planned)
-	<-burst.ready
-	s.CloseClientConnections()
-	if !e.runBurst(t.Context(), burst, planned, planned) {
-		t.Fatal("the burst did not leave")
-	}
-	checkRows(t, b.rows)
-	for _, r := range b.rows[4:] {
-		if r.Err != sample.OK || !r.NewConn || r.TLS+r.Lateness < shake/2 || r.Latency < r.TLS ||
-			r.Lateness > shake/4 {
-			t.Errorf("row %+v", r)
+	undelayed(t, shake/8, func() (wrong string) {
+		var b book
+		cfg := config(&b, s.URL)
+		cfg.TLS, cfg.Connections = insecureTLS(), Reuse
+		e := flight(t, cfg)
+		slow.Store(false)
+		launch(t, e, 0, nothing)
+		slow.Store(true)
+		planned := time.Now().Add(shake / 3)
+		burst := e.newBurst(1)
+		burst.startFor(planned)
+		<-burst.ready
+		s.CloseClientConnections()
+		if !e.runBurst(t.Context(), burst, planned, planned) {
+			t.Fatal("the burst did not leave")
 		}
-	}
+		checkRows(t, b.rows)
+		for _, r := range b.rows[4:] {
+			if r.Err != sample.OK || !r.NewConn || r.TLS+r.Lateness < shake/2 || r.Latency < r.TLS ||
+				r.Lateness > shake/4 {
+				wrong += fmt.Sprintf("\nrow %+v", r)
+			}
+		}
+		return wrong
+	})
 }
 
 // TestSparseLoadKeepsAConnection: a sustained load whose requests are further apart than the server keeps connections
@@ -328,9 +337,9 @@ func TestSparseLoadKeepsAConnection(t *testing.T) {
 	for _, protocol := range []string{HTTP1, H2C} {
 		t.Run(protocol, func(t *testing.T) {
 			t.Parallel()
-			const gap = 500 * time.Millisecond
+			const gap, idle = 500 * time.Millisecond, 300 * time.Millisecond
 			var b book
-			at, _ := serveIdle(t, protocol, false, 300*time.Millisecond)
+			at, _ := serveIdle(t, protocol, false, idle)
 			cfg := config(&b, at)
 			cfg.Protocol, cfg.Connections = protocol, Reuse
 			cfg.Load = &Load{Length: 4 * gap, Instants: func() func() (time.Duration, int, bool) {
@@ -340,19 +349,23 @@ func TestSparseLoadKeepsAConnection(t *testing.T) {
 					return time.Duration(k) * gap, -1, k < 4
 				}
 			}}
-			out, err := Run(t.Context(), cfg)
-			if err != nil || out.Requests != 4 || out.Unsent != 0 {
-				t.Fatalf("outcome %+v, error %v", out, err)
-			}
-			checkRows(t, b.rows)
-			if out.Reopened < 2 || out.NewConns != 0 {
-				t.Errorf("outcome %+v", out)
-			}
-			for _, r := range b.rows {
-				if r.Err != sample.OK || r.NewConn {
-					t.Errorf("row %+v", r)
+			undelayed(t, idle/8, func() (wrong string) {
+				b.rows = nil
+				out, err := Run(t.Context(), cfg)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
+				checkRows(t, b.rows)
+				if out.Requests != 4 || out.Unsent != 0 || out.Reopened < 2 || out.NewConns != 0 {
+					wrong = fmt.Sprintf("outcome %+v", out)
+				}
+				for _, r := range b.rows {
+					if r.Err != sample.OK || r.NewConn {
+						wrong += fmt.Sprintf("\nrow %+v", r)
+					}
+				}
+				return wrong
+			})
 		})
 	}
 }

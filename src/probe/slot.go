@@ -173,8 +173,11 @@ func (s *slot) sealRequest() {
 }
 
 // fire sends the request: the hot path begins.
-func (s *slot) fire() {
-	s.sent = s.loop.now()
+func (s *slot) fire() { s.fireAt(s.loop.now()) }
+
+// fireAt does so where the clock has just been read.
+func (s *slot) fireAt(now time.Duration) {
+	s.sent = now
 	deadline := s.sent + s.b.timeout
 	switch {
 	case s.b.cut.Load(): // between the hold and the release

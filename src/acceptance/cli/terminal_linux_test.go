@@ -77,6 +77,13 @@ func (t *terminal) Write(p []byte) (int, error) {
 	return t.text.Write(p)
 }
 
+// said is what the terminal shows until now.
+func (t *terminal) said() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
+}
+
 func (t *terminal) press(key string) {
 	if _, err := t.master.WriteString(key); err != nil {
 		t.Error(err)
@@ -174,9 +181,25 @@ func TestDeployIntoHead(t *testing.T) {
 func TestSignalWhileRemoving(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t, `{"Provider": "local", "SubExperiments": [{"Runtime": "python3.13", "Bursts": 1}]}`)
-	term := open(l, `$STELLAR -c exp.json -o out; echo $? > code`)
-	l.Await("its first removal", func(e run.Entry) bool { return e.Event == run.EventRemoved })
+	begun, further := filepath.Join(l.Dir, "begun"), filepath.Join(l.Dir, "further")
+	l.Write("bin/osls", fmt.Sprintf(`#!/bin/sh
+case " $* " in *" remove "*)
+	: > '%s'
+	until [ -e '%s' ]; do sleep 0.02; done
+esac
+exec '%s' "$@"
+`, begun, further, filepath.Join(lab.Serverless(), "osls")))
+	if err := os.Chmod(filepath.Join(l.Dir, "bin", "osls"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	term := open(l, `PATH=$PWD/bin:$PATH; $STELLAR -c exp.json -o out; echo $? > code`)
+	there := func(file string) bool { _, err := os.Stat(file); return err == nil }
+	l.Until("the removal", func() bool { return there(begun) })
 	term.press("\x03")
+	l.Until("the signal", func() bool { return strings.Contains(term.said(), "\nstopping: ") })
+	if err := os.WriteFile(further, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if code := term.wait(); code != "130" {
 		t.Errorf("exit code %s, want 130\n%s", code, &term.text)
 	}
