@@ -42,14 +42,14 @@ func TestPauseAtTheEnd(t *testing.T) {
 				s, _ := serveHTTP(t, false, answer)
 				at = s.URL
 			}
-			undelayed(t, catchUp/4, func() (wrong string) { // what holds it longer could be beyond its time to catch up
+			undelayed(t, catchUp/4, func() (wrong string) {
 				var b book
 				cfg := config(&b, at)
 				cfg.Protocol, cfg.Connections = c.protocol, c.connections
 				cfg.Load = heldLoad(n, length, 2*length)
 				out, err := Run(t.Context(), cfg)
 				if err != nil || out.Requests+int(out.Unsent) != n || out.Errors != 0 {
-					t.Fatalf("%d of %d requests, %d unsent, %d failed: %v", out.Requests, n, out.Unsent, out.Errors, err)
+					t.Fatalf("outcome %+v, error %v", out, err)
 				}
 				checkRows(t, b.rows)
 				for _, r := range b.rows {

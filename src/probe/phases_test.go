@@ -48,7 +48,8 @@ func TestPhasesWithinTheLatency(t *testing.T) {
 						wrong += fmt.Sprintf("\nrow %+v", r)
 					}
 					if sum := r.DNS + r.Connect; sum > r.WriteBegan {
-						t.Errorf("DNS %s and Connect %s exceed the %s until the first byte", r.DNS, r.Connect, r.WriteBegan)
+						t.Errorf("DNS %s and Connect %s exceed the %s until the first byte", r.DNS, r.Connect,
+							r.WriteBegan)
 					}
 				}
 				return wrong
