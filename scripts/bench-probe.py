@@ -19,13 +19,14 @@ import tempfile
 import urllib.request
 
 import bench_clients as clients
+import bench_platform as platform
 import bench_sustained as sustained
 import bench_targets as targets
 
 PEERS = {"http1": ["original", "hey", "h2load", "fortio", "k6"], "tls": ["original", "hey", "h2load", "fortio", "k6"],
          "h2": ["original", "hey", "h2load"], "h2c": ["original", "h2load"], "grpc": ["original", "ghz"]}
 FLOOR = {"warm": ["write"], "pinned": ["write"]}  # no rivals: shown beside them
-ALL = ["spread", "pinned", "new", "h2", "grpc", "sustained", "memory"]
+ALL = ["spread", "pinned", "platform", "new", "h2", "grpc", "sustained", "memory"]
 
 
 class Server:
@@ -271,6 +272,8 @@ def main():
             memory(b, server, table, args, max(sizes))
     finally:
         server.close()
+    if "platform" in wanted:
+        platform.run(b, table, args.rounds, [n for n in (1000, 3000) if n in sizes] or sizes)
     if "sustained" in wanted:
         sustained.run(b, table, args)
     targets.show(table, sizes, wanted, PEERS)

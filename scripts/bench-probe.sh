@@ -2,7 +2,7 @@
 # The probe against other clients, judged by a server that stamps what it sees of them. Linux, two cores or more.
 #   scripts/bench-probe.sh [rounds] [--only SECTION,…] [--sizes N,…]     default: 5 rounds of everything
 # The row "write" of warm bursts is no client, but what the kernel takes for as many writes (scripts/benchfloor).
-# Sections: spread, pinned, new, h2, grpc, sustained, memory. Peers are fetched into
+# Sections: spread, pinned, platform, new, h2, grpc, sustained, memory. Peers are fetched into
 # ${STELLAR_BENCH_TOOLS:-~/.cache/stellar-bench}; STELLAR_BIN names a stellar that is built already.
 set -euo pipefail
 [ -z "${STELLAR_BIN:-}" ] || STELLAR_BIN=$(realpath "$STELLAR_BIN")

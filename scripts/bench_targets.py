@@ -65,6 +65,9 @@ def show(table, sizes, wanted, peers):
         r.at_most("pinned, 1000: spread at most 11 ms", "pinned", "spread", 1000, 11)
         r.at_most("pinned, 3000: spread at most 30 ms", "pinned", "spread", 3000, 30)
         r.at_most("pinned, 1000: client-made p99 under 1 ms", "pinned", "exact p99", 1000, 1)
+    if "platform" in wanted:
+        r.at_most("local platform, 1000: spread at most 11 ms", "platform", "spread", 1000, 11)
+        r.at_most("local platform, 3000: spread at most 30 ms", "platform", "spread", 3000, 30)
     if "new" in wanted:
         for n in [n for n in sizes if n > 1]:
             r.ahead(f"new, {n}: least spread", "new", "spread", n, peers["http1"])
