@@ -158,7 +158,8 @@ func TestToolVersions(t *testing.T) {
 	}
 	broken := Options{LookPath: func(string) (string, error) { return "/x/gcloud", nil },
 		Runner: func(context.Context, shell.Command) (shell.Result, error) {
-			return shell.Result{}, &fail.Error{Code: fail.CodeFailed, Output: "no Python", Err: errors.New("exit code 1")}
+			return shell.Result{}, &fail.Error{Code: fail.CodeFailed, Output: "no Python",
+				Err: errors.New("exit code 1")}
 		}}.WithDefaults()
 	w.Installed = nil
 	if tool := broken.FindProgram(context.Background(), w); tool.Err == nil || fail.Hint(tool.Err) != "install it" ||
