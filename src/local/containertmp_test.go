@@ -109,11 +109,11 @@ func TestTmpOfAKilledPlatform(t *testing.T) {
 	if err := syscall.Kill(child.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	begun := time.Now()
-	eventually(t, "containers and folder are gone", func() bool {
-		return len(containersOf(t, c, child.Dir)) == 0 && absent(child.Dir)
-	})
-	if took := time.Since(begun); took > 10*time.Second {
-		t.Errorf("it took %v", took)
+	const looks = 200 // in 10 s; a busy machine looks more slowly, too
+	for n := 0; len(containersOf(t, c, child.Dir)) > 0 || !absent(child.Dir); n++ {
+		if n == looks {
+			t.Fatalf("containers and folder are not gone after %d looks", looks)
+		}
+		time.Sleep(45 * time.Millisecond)
 	}
 }

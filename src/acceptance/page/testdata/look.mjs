@@ -21,6 +21,7 @@ const found = {version: browser.version(), views: [], historyViews: []};
 async function view(shown, width, colorScheme) {
 	const address = pathToFileURL(shown).href;
 	const context = await browser.newContext({viewport: {width, height: 900}, colorScheme, acceptDownloads: false});
+	context.setDefaultTimeout(300_000); // on a busy machine; nothing waits that long
 	const page = await context.newPage();
 	const seen = {width, colorScheme, console: [], requests: [], axe: []};
 	page.on("console", message => seen.console.push(`${message.type()}: ${message.text()}`));
