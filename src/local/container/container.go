@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -56,6 +58,8 @@ type Container struct {
 	meter  *resident.Meter
 	addr   string // where its server answers; empty: it is none, or ended before it could be asked
 	quota  bool   // its CPU is to be limited
+	memory int64  // its limit in bytes; 0: none
+	killed atomic.Bool
 
 	state *container.State // once it has ended
 }
@@ -68,7 +72,8 @@ func (i *Image) Start(ctx context.Context, spec Spec, logf func(format string, a
 	if pull, err = i.acquire(ctx, logf); err != nil {
 		return nil, nil, pull, fmt.Errorf("image %s: %w", i.Ref, err)
 	}
-	c = &Container{image: i, client: i.engine.client, ended: make(chan struct{}), quota: spec.LimitCPU}
+	c = &Container{image: i, client: i.engine.client, ended: make(chan struct{}), quota: spec.LimitCPU,
+		memory: spec.Memory}
 	if output, err = c.start(ctx, spec); err != nil {
 		return nil, nil, pull, errors.Join(fmt.Errorf("image %s: %w", i.Ref, err), c.Release())
 	}
@@ -180,6 +185,14 @@ func (c *Container) address(ctx context.Context) (string, error) {
 	return "", errors.New("the container has no address")
 }
 
+// An Engine can learn that a container was out of memory after it has learned of its end: both are events on ways of
+// their own (https://github.com/containerd/containerd/issues/12372). It is asked this often again, for a second in
+// all.
+const (
+	oomLooks = 50
+	oomPause = 20 * time.Millisecond
+)
+
 // await waits for the container's end and reads how it ended.
 func (c *Container) await() {
 	wait, failed := c.client.ContainerWait(context.Background(), c.id, container.WaitConditionNotRunning)
@@ -189,9 +202,24 @@ func (c *Container) await() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
-	if info, err := c.client.ContainerInspect(ctx, c.id); err == nil {
+	for looks := 0; ; looks++ {
+		info, err := c.client.ContainerInspect(ctx, c.id)
+		if err != nil {
+			return
+		}
 		c.state = info.State
+		if looks == oomLooks || !c.killedByOthers() {
+			return
+		}
+		time.Sleep(oomPause)
 	}
+}
+
+// killedByOthers reports whether the container was killed, as far as is known neither by Kill nor because it was out of
+// memory, although it could have been.
+func (c *Container) killedByOthers() bool {
+	s := c.state
+	return s != nil && s.ExitCode == 128+int(syscall.SIGKILL) && !s.OOMKilled && c.memory > 0 && !c.killed.Load()
 }
 
 // Exited is closed when the container has ended.
@@ -199,6 +227,7 @@ func (c *Container) Exited() <-chan struct{} { return c.ended }
 
 // Kill ends the container at once.
 func (c *Container) Kill() {
+	c.killed.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), callTime)
 	defer cancel()
 	_ = c.client.ContainerKill(ctx, c.id, "KILL") // one that has ended is what was wanted
