@@ -36,7 +36,7 @@ func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 	}
 	r.Token, r.Service = token, was.Service
 	r.Record.Calibration, r.Record.Notes = was.Calibration,
-		append(r.Record.Notes, "probes the functions of run "+was.ID)
+		append(r.Record.Notes, probesRun+was.ID)
 	for i := range was.Functions {
 		f := &was.Functions[i]
 		at := slices.IndexFunc(r.Functions, func(g *run.Function) bool { return g.Name == f.Name })
@@ -53,6 +53,9 @@ func (a App) Probe(ctx context.Context, dir string) (*Outcome, error) {
 	err = j.Execute(ctx, r, j.ProbeStages())
 	return j.end(ctx, r, err)
 }
+
+// probesRun begins the note in the record of a run that probes functions which another run, named behind it, deployed.
+const probesRun = "probes the functions of run "
 
 // deployed reads what a run left up.
 func (a App) deployed(dir string) (*run.Record, string, error) {

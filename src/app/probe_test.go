@@ -87,6 +87,43 @@ func TestProbeOfSomeSubExperiments(t *testing.T) {
 	}
 }
 
+// said keeps what is warned of.
+type said struct {
+	quiet
+	all *[]string
+}
+
+func (w said) Warnf(format string, args ...any) {
+	*w.all = append(*w.all, fmt.Sprintf(format, args...))
+}
+
+// TestRemoveOfAProbe: the run of a probe, which latest leads to, has nothing to remove; where the functions are that it
+// probed is said as long as they are up.
+func TestRemoveOfAProbe(t *testing.T) {
+	w, dir := keptRun(t, 1)
+	out, err := w.Probe(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	w.Log = said{all: &lines}
+	if n, err := w.Remove(t.Context(), out.Dir); n != 0 || err != nil || len(lines) != 1 ||
+		!strings.Contains(lines[0], "stellar remove "+dir) {
+		t.Errorf("%d removed, error %v, said %q", n, err, lines)
+	}
+	rec, err := run.ReadRecord(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Status, lines = run.StatusDone, nil
+	if err := rec.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := w.Remove(t.Context(), out.Dir); n != 0 || err != nil || len(lines) > 0 {
+		t.Errorf("they are gone: %d removed, error %v, said %q", n, err, lines)
+	}
+}
+
 // TestDeployOfExistingFunctionsOnly: where a file has functions of others alone there is nothing to deploy or to keep.
 func TestDeployOfExistingFunctionsOnly(t *testing.T) {
 	const of = `{"Provider": "aws", "SubExperiments": [

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vhive-serverless/STeLLAR/src/fail"
@@ -26,7 +27,29 @@ func (a App) Remove(ctx context.Context, dir string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return a.undo(ctx, r)
+	n, err := a.undo(ctx, r)
+	if n == 0 && err == nil {
+		a.sayProbed(r.Record)
+	}
+	return n, err
+}
+
+// sayProbed says of a run that has probed functions of another one how to remove these, as long as they are up.
+func (a App) sayProbed(rec *run.Record) {
+	if rec == nil {
+		return
+	}
+	all, _ := run.Remembered(a.Getenv) // what the index does not have cannot be named
+	for _, note := range rec.Notes {
+		id, probed := strings.CutPrefix(note, probesRun)
+		at := slices.IndexFunc(all, func(e run.Indexed) bool { return e.Err == nil && e.ID == id })
+		if !probed || at < 0 {
+			continue
+		}
+		if was, err := run.ReadRecord(all[at].Dir); err == nil && was.Status == run.StatusKept {
+			a.Log.Warnf("the functions that it probed are still up: `stellar remove %s` removes them", all[at].Dir)
+		}
+	}
 }
 
 // removeLost removes what a run left whose folder was deleted, if the index has a run of that folder.

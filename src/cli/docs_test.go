@@ -230,6 +230,25 @@ func differs(page []string, printed string) string {
 	return ""
 }
 
+// onOneSystem are words of a shell that work in bash on Linux, and in zsh or on macOS do not.
+var onOneSystem = map[string]*regexp.Regexp{
+	"zsh looks for files by an unquoted *":         regexp.MustCompile(`:\*(\s|$)`),
+	"sed -i of macOS needs a suffix, such as .bak": regexp.MustCompile(`\bsed -i\s`),
+}
+
+// TestDocumentShells: command lines of the pages work in zsh and on macOS.
+func TestDocumentShells(t *testing.T) {
+	for _, p := range documents(t) {
+		for i, line := range strings.Split(p.text, "\n") {
+			for why, found := range onOneSystem {
+				if found.MatchString(line) {
+					t.Errorf("%s:%d: %s", p.name, i+1, why)
+				}
+			}
+		}
+	}
+}
+
 // TestDocumentChecksFail shows that each check can fail.
 func TestDocumentChecksFail(t *testing.T) {
 	text := "Say `stellar plan --nothing`, `stellar local start¦halt` or `stellar local start\\|stop`.\n```\n" +
