@@ -1,6 +1,8 @@
 """Servers with unusual responses, and servers that close connections early."""
 import os
+import shutil
 import socket
+import threading
 import time
 
 from bench import errors, expect
@@ -24,18 +26,55 @@ def kept(b, want, out):
     return wrong
 
 
+class Held:
+    """The longest time in s for which a thread that only sleeps was held up by the machine."""
+    NAP = 0.002
+
+    def __init__(self):
+        self.worst, self.over = 0, threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def watch(self):
+        last = time.monotonic()
+        while not self.over.wait(self.NAP):
+            now = time.monotonic()
+            self.worst, last = max(self.worst, now - last - self.NAP), now
+
+    def stop(self):
+        self.over.set()
+        self.thread.join()
+        return self.worst
+
+
+def undelayed(b, want, most=0.02, within=180):
+    """Runs an experiment whose connections are to be kept. Where they are not and the machine held a thread up for
+    longer than most, the run shows nothing, and it is made again, for so many s."""
+    deadline = time.monotonic() + within
+    while True:
+        held = Held()
+        try:
+            _, out = b.run("-c", "exp.json", "-o", "out")
+        finally:
+            worst = held.stop()
+        wrong = kept(b, want, out)
+        if not wrong:
+            return []
+        if worst <= most or time.monotonic() > deadline:
+            return wrong + [f"a sleeping thread was held up for {worst * 1000:.0f} ms"]
+        shutil.rmtree(b.at("out"))
+
+
 def case_06_reuse_http1(b):
     "the server closes idle connections before each burst: they are opened again outside any latency"
     b.published("06-reuse-idle-close/ka.json", "http://" + b.serve("-idle", "900ms"))
-    _, out = b.run("-c", "exp.json", "-o", "out")
-    return kept(b, 24, out)
+    return undelayed(b, 24)
 
 
 def case_06_reuse_h2c(b):
     "the same over HTTP/2"
     b.published("06-reuse-idle-close/h2idle.json", "http://" + b.serve("-idle", "900ms"))
-    _, out = b.run("-c", "exp.json", "-o", "out")
-    return kept(b, 15, out)
+    return undelayed(b, 15)
 
 
 def idle(name, protocol, tls, schedule, iat):
@@ -44,8 +83,7 @@ def idle(name, protocol, tls, schedule, iat):
         b.env["SSL_CERT_FILE"] = b.at("cert.pem")
         b.experiment(f"http{'s' if tls else ''}://{address}/", Bursts=5, IATSeconds=iat, Protocol=protocol,
                      Schedule=schedule, Connections="reuse")
-        _, out = b.run("-c", "exp.json", "-o", "out")
-        return kept(b, 15, out)
+        return undelayed(b, 15)
     case.__name__ = f"case_idle_{name}_{schedule}_{int(iat * 1000)}"
     case.__doc__ = f"idle connections close after 900 ms, IAT {int(iat * 1000)} ms"
     return case
