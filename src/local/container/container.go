@@ -56,10 +56,10 @@ type Container struct {
 	once   sync.Once
 	peakAt string // file with the most memory it has been charged; empty: not known
 	meter  *resident.Meter
-	addr   string // where its server answers; empty: it is none, or ended before it could be asked
-	quota  bool   // its CPU is to be limited
-	memory int64  // its limit in bytes; 0: none
-	killed atomic.Bool
+	addr   string      // where its server answers; empty: it is none, or ended before it could be asked
+	quota  bool        // its CPU is to be limited
+	memory int64       // its limit in bytes; 0: none
+	killed atomic.Bool // by Kill
 
 	state *container.State // once it has ended
 }
