@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 
-BURSTS, WARMUP = 12, 2
+BURSTS, WARMUP = 8, 2
 CLI = os.path.join(os.path.dirname(os.path.abspath(__file__)), "serverless", "node_modules", ".bin")
 
 
@@ -37,7 +37,7 @@ def run(b, table, rounds, sizes):
 def bursts(b, n):
     """The spreads of one run's bursts in ms, its complaint. One instance serves all of a burst at once."""
     sub = {"Title": "bench", "Function": "measure", "Runtime": "go", "FunctionMemoryMB": 3538, "Bursts": BURSTS,
-           "WarmupBursts": WARMUP, "BurstSizes": [n], "IATSeconds": 2, "TimeoutSeconds": 60, "Visualization": "none",
+           "WarmupBursts": WARMUP, "BurstSizes": [n], "IATSeconds": 1, "TimeoutSeconds": 60, "Visualization": "none",
            "Platform": {"Concurrency": n, "MaxInstances": 1, "Queueing": "shared"}}
     with tempfile.TemporaryDirectory(dir=b.work) as folder:
         path = os.path.join(folder, "experiment.json")
