@@ -55,3 +55,24 @@ func TestOutputOfATree(t *testing.T) {
 		}
 	}
 }
+
+// TestOrHint: an error keeps its own hint, its exit code and its output.
+func TestOrHint(t *testing.T) {
+	bare := With(CodeFailed, "wrong")
+	bare.Output = "why"
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"no hint of its own": {bare, "install it"},
+		"its own hint":       {With(CodeFailed, "wrong").WithHint("look here"), "look here"},
+	} {
+		got := OrHint(c.err, "install it")
+		if Hint(got) != c.want || Code(got) != CodeFailed || Output(got) != Output(c.err) || got.Error() != "wrong" {
+			t.Errorf("%s: %v, code %d, hint %q, output %q", name, got, Code(got), Hint(got), Output(got))
+		}
+	}
+	if err := OrHint(nil, "install it"); err != nil {
+		t.Errorf("no error has become %v", err)
+	}
+}
