@@ -55,4 +55,9 @@ func TestBounds(t *testing.T) {
 			}
 		}
 	}
+	usual, err := Options{Dir: t.TempDir(), Token: "0123456789abcdef"}.withDefaults()
+	if err != nil || limits.ZipBytes == 0 || int64(limits.ZipBytes) > usual.MaxUnpacked {
+		t.Errorf("files may ask for packages of %s; %d bytes are unpacked, error %v", limits.ZipBytes,
+			usual.MaxUnpacked, err)
+	}
 }
